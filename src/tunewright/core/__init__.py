@@ -1,0 +1,1 @@
+"""Shared contracts: errors, registry, configuration, hashing, files, events, units, seeds."""

@@ -1,0 +1,1 @@
+"""Reads a person's files into examples: nothing is lost, and every row not used says why."""

@@ -1,0 +1,201 @@
+"""The `data:` part of a project: where the rows are, which column is what, how they are split."""
+
+from __future__ import annotations
+
+import codecs
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tunewright.core.config import Config
+from tunewright.core.errors import nearest
+from tunewright.data.readers import READERS
+
+AUTO_FORMAT = "auto"
+
+_DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+class DataConfig(Config):
+    """Where the data is and how it is to be read and split."""
+
+    aliases: ClassVar[dict[str, str]] = {
+        "dataset": "train",
+        "datasets": "train",
+        "dataset_path": "train",
+        "data_path": "train",
+        "train_data": "train",
+        "train_dataframe": "train",
+        "train_dataset": "train",
+        "train_file": "train",
+        "train_files": "train",
+        "test_data": "test",
+        "test_dataframe": "test",
+        "test_dataset": "test",
+        "test_file": "test",
+        "test_files": "test",
+        "eval_dataset": "dev",
+        "eval_file": "dev",
+        "val": "dev",
+        "val_dataset": "dev",
+        "val_file": "dev",
+        "valid": "dev",
+        "validation": "dev",
+        "validation_dataframe": "dev",
+        "validation_dataset": "dev",
+        "validation_file": "dev",
+        "dataset_text_field": "text",
+        "input_column": "text",
+        "input_feature": "text",
+        "input_features": "text",
+        "prompt_column": "text",
+        "text_column": "text",
+        "text_column_names": "text",
+        "text_columns": "text",
+        "text_field": "text",
+        "answer_column": "label",
+        "label_column": "label",
+        "label_column_name": "label",
+        "label_field": "label",
+        "output_column": "label",
+        "output_feature": "label",
+        "target": "label",
+        "target_column": "label",
+        "group_by": "group",
+        "group_column": "group",
+        "slice_columns": "slices",
+        "dataset_format": "format",
+        "file_format": "format",
+        "file_encoding": "encoding",
+        "sep": "delimiter",
+        "separator": "delimiter",
+        "has_header": "header",
+        "test_fraction": "test_size",
+        "test_split": "test_size",
+        "split_dataset_ratio": "dev_size",
+        "val_set_size": "dev_size",
+        "val_size": "dev_size",
+        "val_split_fraction": "dev_size",
+        "validation_size": "dev_size",
+        "validation_split": "dev_size",
+        "cv_folds": "folds",
+        "k_folds": "folds",
+        "n_folds": "folds",
+        "num_folds": "folds",
+    }
+
+    train: str | list[str]
+    """File or files with the training rows. `train.csv#500` draws 500 rows, `data/*.csv` takes all
+    that match, `texts.txt+labels.txt` pairs two files line by line."""
+
+    test: str | list[str] | None = None
+    """File or files that are kept sealed until the end; without it a part of `train` is."""
+
+    dev: str | list[str] | None = None
+    """File or files on which choices are made; without it a part of `train` is."""
+
+    text: str | list[str]
+    """The column that holds the text; several are joined by the task."""
+
+    label: str
+    """The column that holds the answer to be predicted."""
+
+    group: str | None = None
+    """A column whose equal values belong together (customer, thread, patient): they are never
+    divided between train and test."""
+
+    slices: list[str] = []
+    """Columns by whose values the results are also shown one by one."""
+
+    format: str = AUTO_FORMAT
+    """`auto`, `csv`, `tsv`, `json`, `jsonl`, `parquet` or `text`."""
+
+    encoding: str | None = None
+    """Text encoding, as `utf-8` or `cp1252`; worked out from each file when not given."""
+
+    delimiter: str | None = None
+    """The character between two fields of a CSV file; worked out when not given."""
+
+    header: bool | None = None
+    """Whether a CSV file's first row names its columns. Without a header the columns are called
+    `column_1`, `column_2`, ...; when not given, naming such a column says that there is none."""
+
+    test_size: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows kept as test set when `test` is not given."""
+
+    dev_size: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the rows kept as dev set when `dev` is not given."""
+
+    folds: int = Field(default=5, ge=2)
+    """Number of folds where data is too scarce for a dev set."""
+
+    max_rows: int = Field(default=200_000, ge=1)
+    """More rows than this in one split are refused: the program holds them in memory."""
+
+    on_leak: Literal["drop_from_train", "keep"] = "drop_from_train"
+    """What to do with a training row that also stands in the test set."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The text columns, also when there is one."""
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    @field_validator("train", "test", "dev", "text")
+    @classmethod
+    def _not_empty(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if value is not None and (not value or not all(value)):
+            raise ValueError("the value is empty|give a name, or remove the line")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        known = [AUTO_FORMAT, *READERS.names()]
+        if value not in known:
+            near = nearest(value.lower().lstrip("."), known)
+            hint = f"did you mean '{near}'?" if near else f"the formats are {', '.join(known)}"
+            raise ValueError(f"there is no data format called '{value}'|{hint}")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            "".encode(value)
+            return codecs.lookup(value).name
+        except (LookupError, UnicodeError, ValueError) as problem:
+            raise ValueError(
+                f"there is no text encoding called '{value}'"
+                "|common ones are utf-8, utf-16, cp1252 and latin-1; leave it out to let us find it"
+            ) from problem
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        delimiter = _DELIMITER_WORDS.get(value, value)
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise ValueError(
+                f"a delimiter is one character, and no quote|{value!r} is not; "
+                "write ',' or ';' or '|' or 'tab'"
+            )
+        return delimiter
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        named = [*self.text_columns, self.label, *([self.group] if self.group else [])]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"the column '{twice}' is named for two purposes"
+                "|text, label and group must be different columns"
+            )
+        if self.test_size + self.dev_size >= 1:
+            raise ValueError(
+                "test_size and dev_size together leave nothing to train on"
+                "|make their sum smaller than 1"
+            )
+        return self

@@ -1,0 +1,131 @@
+"""A base encoder: backbone, tokenizer and pooling of one model folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tunewright.core.errors import ModelError
+from tunewright.models import layers
+from tunewright.models.pooling import Pooling
+from tunewright.models.resolve import ResolvedModel
+
+_UNLIMITED = 1_000_000
+
+
+@dataclass(slots=True)
+class Encoder:
+    """A loaded encoder. The backbone's weights may be moved by training; the rest is fixed."""
+
+    resolved: ResolvedModel
+    backbone: Any
+    tokenizer: Any
+    pooling: Pooling
+    max_length: int
+    """The most tokens that the model takes."""
+
+    @property
+    def depth(self) -> int:
+        """Number of transformer blocks."""
+        return int(self.backbone.config.num_hidden_layers)
+
+    @property
+    def dim(self) -> int:
+        """Size of the pooled vector."""
+        return int(self.backbone.config.hidden_size)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks, bottom first."""
+        return layers.blocks(self.backbone)
+
+    def pooled(self, input_ids_bt: Tensor, mask_bt: Tensor | None) -> Tensor:
+        """Vectors `[b, d]` of texts given as token ids `[b, t]`."""
+        states_btd = self.backbone(input_ids=input_ids_bt, attention_mask=mask_bt).last_hidden_state
+        return self.pooling(states_btd, mask_bt)
+
+
+def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
+    """Load a checked model folder in float32, without running any code it may bring.
+
+    Args:
+        resolved: the folder.
+        attention: `eager` or `sdpa`, the implementation of attention in transformers.
+
+    Raises:
+        ModelError: when transformers cannot load it as an encoder.
+    """
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    path = str(resolved.path)
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        _refuse_non_encoder(config, resolved.path)
+        backbone, info = AutoModel.from_pretrained(
+            path,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=attention,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False, use_fast=True
+        )
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as problem:
+        raise ModelError(
+            "transformers cannot load this model",
+            file=resolved.path,
+            found=str(problem).splitlines()[0][:300] if str(problem) else type(problem).__name__,
+        ) from problem
+    _refuse_missing_weights(info, resolved.path)
+    return Encoder(
+        resolved=resolved,
+        backbone=backbone.eval(),
+        tokenizer=tokenizer,
+        pooling=Pooling.of_model(resolved.path),
+        max_length=_max_length(resolved.path, backbone.config, tokenizer),
+    )
+
+
+def _refuse_non_encoder(config: Any, path: Path) -> None:
+    if getattr(config, "is_encoder_decoder", False) or getattr(config, "num_hidden_layers", 0) < 1:
+        raise ModelError(
+            f"a '{config.model_type}' model is not a text encoder",
+            file=path,
+            expected="an encoder such as BERT, RoBERTa, DistilBERT, MPNet or ModernBERT",
+        )
+
+
+def _refuse_missing_weights(info: dict[str, Any], path: Path) -> None:
+    """Weights that the file lacks would be random numbers; only an unused pooler may be missing."""
+    missing = [key for key in info.get("missing_keys", []) if not str(key).startswith("pooler.")]
+    if missing:
+        raise ModelError(
+            "the weight file lacks part of the model",
+            file=path,
+            found=f"{len(missing)} tensors missing, the first is {missing[0]}",
+            fix="download or export the model again",
+        )
+
+
+def _max_length(path: Path, config: Any, tokenizer: Any) -> int:
+    from tunewright.core.files import read_json
+
+    limits = [int(getattr(config, "max_position_embeddings", _UNLIMITED) or _UNLIMITED)]
+    if getattr(config, "model_type", "") in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
+        limits[0] -= int(config.pad_token_id or 0) + 1  # positions start after the padding index
+    limits.append(int(min(tokenizer.model_max_length, _UNLIMITED)))
+    card = path / "sentence_bert_config.json"
+    if card.is_file():
+        limits.append(int(read_json(card).get("max_seq_length") or _UNLIMITED))
+    found = min(limits)
+    return 512 if found >= _UNLIMITED else found

@@ -1,0 +1,34 @@
+"""Cross-entropy against the given class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tunewright.objectives.base import Batch, Loss, Objective
+
+if TYPE_CHECKING:
+    from tunewright.models.classifier import Classifier
+
+
+class Supervised(Objective):
+    """Cross-entropy, with label smoothing on request (Szegedy et al. 2016).
+
+    With smoothing e over C classes the target is 1 - e + e/C for the given class and e/C elsewhere.
+    """
+
+    def __init__(self, label_smoothing_factor: float = 0.0) -> None:
+        self.label_smoothing_factor = label_smoothing_factor
+
+    def loss(self, model: Classifier, batch: Batch) -> Loss:
+        from torch.nn.functional import cross_entropy
+
+        logits_bc = model(self.inputs(batch))
+        total = cross_entropy(
+            logits_bc,
+            batch.targets_b,
+            reduction="sum",
+            label_smoothing=self.label_smoothing_factor,
+        )
+        return Loss(
+            total=total, count=len(batch.targets_b), parts={"supervised": float(total.detach())}
+        )

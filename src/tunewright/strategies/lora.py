@@ -1,0 +1,103 @@
+"""Low-rank adapters on the linear layers, through PEFT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tunewright.core.config import Config
+from tunewright.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from tunewright.models.classifier import Classifier
+
+_ADAPTER = "default"
+
+
+class LoraSettings(Config):
+    """Settings of `lora`."""
+
+    aliases = {"r": "lora_r", "lora_rank": "lora_r", "alpha": "lora_alpha", "lora_target": "target_modules"}
+
+    lora_r: int = Field(default=16, ge=1)
+    """Rank of each update."""
+    lora_alpha: float = Field(default=32.0, gt=0)
+    """The update is scaled by lora_alpha / lora_r."""
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout on the adapter's input."""
+    target_modules: str | list[str] = "all-linear"
+    """Names of the linear layers inside a block that get an adapter, or `all-linear`."""
+    layers: int | None = Field(default=None, ge=1)
+    """How many blocks get adapters, counted from the top; all when it is not given."""
+
+
+class Lora(Strategy):
+    """W + (alpha / r) B A with W frozen and B = 0 at the start (Hu et al. 2021).
+
+    Relations: learns less and forgets less than `full` at the same rate; it wants a learning rate
+    about ten times as large. With `layers` it can start from stored states like `top_layers`.
+    """
+
+    Settings = LoraSettings
+    settings: LoraSettings
+
+    def supports(self, depth: int) -> str | None:
+        if self.settings.layers is not None and self.settings.layers > depth:
+            return f"the model has {depth} blocks, fewer than layers: {self.settings.layers}"
+        return None
+
+    def prepare(self, model: Classifier) -> None:
+        from peft import LoraConfig, inject_adapter_in_model
+
+        config = LoraConfig(
+            r=self.settings.lora_r,
+            lora_alpha=self.settings.lora_alpha,  # type: ignore[arg-type]  # PEFT takes floats
+            lora_dropout=self.settings.lora_dropout,
+            target_modules=self._targets(model),
+            bias="none",
+        )
+        inject_adapter_in_model(config, model.backbone, adapter_name=_ADAPTER)
+
+    def _targets(self, model: Classifier) -> list[str]:
+        """Full names of the layers to adapt, so that nothing outside the blocks is touched."""
+        from torch import nn
+
+        from tunewright.core.errors import ConfigError
+        from tunewright.models.layers import blocks_path
+
+        path = blocks_path(model.backbone)
+        depth = model.encoder.depth
+        lowest = 0 if self.settings.layers is None else depth - self.settings.layers
+        wanted = self.settings.target_modules
+        linear = [
+            name
+            for index in range(lowest, depth)
+            for name, module in model.backbone.get_submodule(f"{path}.{index}").named_modules(
+                prefix=f"{path}.{index}"
+            )
+            if isinstance(module, nn.Linear)
+        ]
+        if wanted == "all-linear":
+            return linear
+        suffixes = [wanted] if isinstance(wanted, str) else wanted
+        chosen = [n for n in linear if any(n.endswith(f".{s}") for s in suffixes)]
+        if not chosen:
+            known = sorted({name.removeprefix(f"{path}.").partition(".")[2] for name in linear})
+            raise ConfigError(
+                "no linear layer has this name",
+                field="target_modules",
+                found=", ".join(suffixes),
+                expected=f"all-linear, or some of {', '.join(known)}",
+            )
+        return chosen
+
+    def finish(self, model: Classifier) -> None:
+        """Add each update to its weight and put the plain linear layers back in place."""
+        from peft.tuners.lora import LoraLayer
+
+        adapted = [(n, m) for n, m in model.backbone.named_modules() if isinstance(m, LoraLayer)]
+        for name, layer in adapted:
+            layer.merge(safe_merge=True)
+            parent_name, _, child = name.rpartition(".")
+            setattr(model.backbone.get_submodule(parent_name), child, layer.get_base_layer())

@@ -1,0 +1,1 @@
+"""The engine: runs one recipe on one selection of the data with one seed."""

@@ -1,0 +1,309 @@
+"""One trial while it is being trained: model, optimiser, progress, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tunewright.core.errors import TunewrightError
+from tunewright.core.seeds import derive_seed
+from tunewright.models.classifier import Classifier
+from tunewright.objectives.base import Batch
+from tunewright.strategies.base import EMBEDDINGS, Progress, build_strategy
+from tunewright.train.batches import scoring_batches
+from tunewright.train.checkpoint import load_state, save_state
+from tunewright.train.dropout import DropoutStream, use_stream
+from tunewright.train.optimizer import NamedAdamW
+from tunewright.train.schedule import learning_rate_factor
+from tunewright.train.source import SCORING_BATCH, Source
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from tunewright.models.encoder import Encoder
+    from tunewright.objectives import Objective
+    from tunewright.train.probe import LinearProbe
+    from tunewright.train.recipe import Trial
+
+Score = Callable[[np.ndarray, np.ndarray], float]
+"""Score of (targets [n], answers [n]); larger is better."""
+
+
+class DivergedError(TunewrightError):
+    """The loss or the gradient is no longer a number. The trial fails; the study goes on."""
+
+
+@dataclass(slots=True)
+class TrialProgress:
+    """How far a trial is, and what it has measured. Saved with every checkpoint."""
+
+    epoch: int = 0
+    """Epochs that are finished."""
+    step_in_epoch: int = 0
+    """Optimiser steps of the current epoch that are finished."""
+    epoch_loss_total: float = 0.0
+    """Sum of the training loss over the current epoch's items so far."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """For each finished epoch: train_loss, and dev_score and dev_loss where dev rows exist."""
+    best_epoch: int = -1
+    stopped_early: bool = False
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSet:
+    """The rows of a trial. Targets of rows outside `fit` and `dev` are never read."""
+
+    targets: np.ndarray
+    """Class of each row of the source, int64 [rows]; -1 where it is sealed."""
+    classes: int
+    fit: np.ndarray
+    """Rows to learn from, int64 [n]."""
+    dev: np.ndarray
+    """Rows to score on; may be empty."""
+
+
+class Member:
+    """One trial of a cohort."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        encoder: Encoder,
+        data: TrainingSet,
+        probe: LinearProbe | None,
+        folder: Path,
+        accelerator: Accelerator,
+    ) -> None:
+        self.trial = trial
+        self.values = trial.recipe.phase.hyperparameters
+        self.data = data
+        self.folder = folder
+        self.progress = TrialProgress()
+        self._accelerator = accelerator
+        self._strategy = build_strategy(
+            trial.recipe.phase.strategy.name, trial.recipe.phase.strategy.settings
+        )
+        self._objective = _build_objective(trial)
+        self.model = _fresh_model(encoder, data.classes, derive_seed(trial.seed, "head"))
+        self._strategy.prepare(self.model)
+        _own_trainable(self.model, encoder.backbone)
+        if probe is not None:
+            self.model.head.start_from(probe.weight_cd, probe.bias_c)
+        self.lowest_trained_layer = self._strategy.lowest_trained_layer(self.model)
+        self._dropout = DropoutStream(derive_seed(trial.seed, "dropout"))
+        self._trained_parts = self._find_trained_parts()
+        if accelerator.device.type == "cpu":
+            use_stream(self._trained_parts, self._dropout, self.values.dropout)
+        self.model.to(accelerator.device)
+        self._groups = self._strategy.parameter_groups(self.model)
+        self._optimizer = NamedAdamW(self._groups, self.values)
+
+    # -- one optimiser step ---------------------------------------------------------------------
+
+    def step(self, batches: list[Batch], steps_per_epoch: int) -> None:
+        """One update from the micro-batches of one optimiser step."""
+        total_steps = steps_per_epoch * self.values.num_train_epochs
+        step = self.progress.epoch * steps_per_epoch + self.progress.step_in_epoch
+        self._strategy.on_step(
+            Progress(step=step, total_steps=total_steps, epoch=self.progress.epoch)
+        )
+        self._train_mode()
+        total, count = 0.0, 0
+        for index, batch in enumerate(batches):
+            self._dropout.restart(step, index)
+            loss = self._objective.loss(self.model, batch)
+            self._accelerator.backward(loss.total)
+            total += float(loss.total.detach())
+            count += loss.count
+        self._finish_gradients(total, count)
+        self._optimizer.step(
+            learning_rate_factor(
+                step,
+                total_steps=total_steps,
+                warmup_ratio=self.values.warmup_ratio,
+                kind=self.values.lr_scheduler_type,
+            )
+        )
+        self.progress.step_in_epoch += 1
+        self.progress.epoch_loss_total += total
+
+    def _finish_gradients(self, total: float, count: int) -> None:
+        """Divide by the items of the whole step, add the penalty, clip."""
+        parameters = self._optimizer.parameters
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        torch._foreach_div_(gradients, float(count))
+        penalty = self._strategy.penalty(self.model)
+        if penalty is not None:
+            self._accelerator.backward(penalty)
+        norm = nn.utils.clip_grad_norm_(parameters, self.values.max_grad_norm or math.inf)
+        if not (math.isfinite(total) and bool(torch.isfinite(norm))):
+            raise DivergedError(
+                f"training diverged in epoch {self.progress.epoch + 1}, step "
+                f"{self.progress.step_in_epoch + 1}: the loss is {total / count:.4g}",
+                found=f"learning_rate {self.values.learning_rate:g}",
+                fix="use a smaller learning rate",
+            )
+
+    # -- the end of an epoch --------------------------------------------------------------------
+
+    def end_epoch(self, source: Source, score: Score) -> None:
+        """Score the dev rows, keep the best weights, decide whether to stop."""
+        progress = self.progress
+        record = {"train_loss": progress.epoch_loss_total / len(self.data.fit)}
+        if len(self.data.dev):
+            logits = self.logits(source, self.data.dev)
+            targets = self.data.targets[self.data.dev]
+            record["dev_score"] = score(targets, logits.argmax(1))
+            record["dev_loss"] = _negative_log_likelihood(logits, targets)
+            save_state(
+                self.folder / "dev" / f"epoch-{progress.epoch + 1}.safetensors",
+                {"logits": torch.from_numpy(logits)},
+                {"epoch": progress.epoch + 1},
+            )
+        progress.history.append(record)
+        progress.epoch += 1
+        progress.step_in_epoch = 0
+        progress.epoch_loss_total = 0.0
+        if self._is_best():
+            progress.best_epoch = progress.epoch
+            save_state(self.folder / "best" / "state.safetensors", self.weights(), {"epoch": progress.epoch})
+        patience = self.values.early_stopping_patience
+        progress.stopped_early = (
+            patience is not None
+            and "dev_score" in record
+            and progress.epoch - progress.best_epoch >= patience
+        )
+
+    def _is_best(self) -> bool:
+        """Whether the last epoch is the best: by dev score, then dev loss; without dev, the last."""
+        history = self.progress.history
+        if "dev_score" not in history[-1]:
+            return self.progress.epoch == self.values.num_train_epochs
+        ranks = [(entry["dev_score"], -entry["dev_loss"]) for entry in history]
+        return all(ranks[-1] > rank for rank in ranks[:-1])
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.progress.stopped_early or self.progress.epoch >= self.values.num_train_epochs
+
+    def logits(self, source: Source, rows: np.ndarray) -> np.ndarray:
+        """Logits `[n, classes]` of some rows, without dropout."""
+        return score_rows(self.model, source, rows, self._accelerator.device)
+
+    # -- checkpoints ----------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained weights by name."""
+        return {name: p for group in self._groups for name, p in group.parameters.items()}
+
+    def save(self) -> None:
+        """Write `last/`: weights, optimiser state and progress."""
+        tensors = {f"weights/{name}": p for name, p in self.weights().items()}
+        tensors |= {f"optimizer/{name}": v for name, v in self._optimizer.state().items()}
+        save_state(self.folder / "last" / "state.safetensors", tensors, self.progress.as_dict())
+
+    def restore(self) -> bool:
+        """Go on from `last/` if it is there; says whether it was."""
+        path = self.folder / "last" / "state.safetensors"
+        if not path.is_file():
+            return False
+        tensors, progress = load_state(path)
+        self._load_weights({n[8:]: v for n, v in tensors.items() if n.startswith("weights/")})
+        self._optimizer.load_state(
+            {n[10:]: v for n, v in tensors.items() if n.startswith("optimizer/")}
+        )
+        self.progress = TrialProgress(**progress)
+        return True
+
+    def load_best(self) -> None:
+        """Put the weights of the best epoch in place."""
+        tensors, _ = load_state(self.folder / "best" / "state.safetensors")
+        self._load_weights(tensors)
+
+    def finish(self) -> Classifier:
+        """The trained model as a plain one, adapters merged."""
+        self._strategy.finish(self.model)
+        return self.model
+
+    def _load_weights(self, tensors: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.weights().items():
+                parameter.copy_(tensors[name])
+
+    # -- modes ----------------------------------------------------------------------------------
+
+    def _find_trained_parts(self) -> list[nn.Module]:
+        if self.lowest_trained_layer == EMBEDDINGS:
+            return [self.model.backbone]
+        return list(self.model.encoder_blocks())[self.lowest_trained_layer :]
+
+    def _train_mode(self) -> None:
+        """Dropout acts in the trained part alone: what is frozen gives the same states every time."""
+        self.model.eval()
+        for part in self._trained_parts:
+            part.train()
+
+
+def score_rows(
+    model: Classifier, source: Source, rows: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """Logits float32 `[n, classes]` of some rows of a source."""
+    model.eval()
+    logits: np.ndarray | None = None
+    with torch.inference_mode():
+        for places in scoring_batches(source.lengths[rows], SCORING_BATCH):
+            found = model(source.inputs(rows[places]).to(device)).float().cpu().numpy()
+            if logits is None:
+                logits = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
+            logits[places] = found
+    assert logits is not None, "no rows to score"
+    return logits
+
+
+def _build_objective(trial: Trial) -> Objective:
+    from tunewright.objectives import OBJECTIVES
+
+    phase = trial.recipe.phase
+    kind = OBJECTIVES.get(phase.objective)
+    return kind(label_smoothing_factor=phase.hyperparameters.label_smoothing_factor)  # type: ignore[call-arg]
+
+
+def _fresh_model(encoder: Encoder, classes: int, seed: int) -> Classifier:
+    """A classifier whose backbone shares its (frozen) weights with the loaded base model."""
+    shared = {id(p): p for p in encoder.backbone.parameters()}
+    own = copy.copy(encoder)
+    own.backbone = copy.deepcopy(encoder.backbone, memo=dict(shared))
+    torch.manual_seed(seed)
+    model = Classifier(own, classes)
+    model.backbone.requires_grad_(False)
+    return model
+
+
+def _own_trainable(model: Classifier, base: nn.Module) -> None:
+    """Give the model its own copy of every weight that will move, so that the base stays as it is."""
+    shared = {id(p) for p in base.parameters()}
+    for module in model.backbone.modules():
+        for name, parameter in list(module._parameters.items()):
+            if parameter is not None and parameter.requires_grad and id(parameter) in shared:
+                module._parameters[name] = nn.Parameter(parameter.detach().clone())
+    base.requires_grad_(False)
+
+
+def _negative_log_likelihood(logits_nc: np.ndarray, targets_n: np.ndarray) -> float:
+    shifted = logits_nc.astype(np.float64) - logits_nc.max(1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(1))
+    return float((log_total - shifted[np.arange(len(targets_n)), targets_n]).mean())

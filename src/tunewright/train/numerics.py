@@ -1,0 +1,152 @@
+"""How the arithmetic is done on this machine, chosen by measuring, once for each study.
+
+On a CPU torch hands float32 products to MKL, which leaves the wide vector units of many processors
+idle; oneDNN uses them. torch's documented way there is `mkldnn.matmul.fp32_precision = "bf16"`,
+which allows oneDNN to round factors to bfloat16 where the processor has bfloat16 matrix tiles and
+computes in plain float32 elsewhere. The calibration therefore measures both the speed and the
+error, and takes oneDNN only when it is clearly faster and exact to float32 rounding.
+
+The fused attention kernel pays off for long texts; for short ones its backward is slower than
+plain products. That is measured too, on the project's own lengths.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import linear, scaled_dot_product_attention
+
+_CLEARLY_FASTER = 1.25
+_FLOAT32_ERROR = 5e-6
+_REPEATS = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numerics:
+    """The choices, with the measurements behind them."""
+
+    matmul: str
+    """`default` (what torch does by itself) or `onednn`."""
+    attention: str
+    """`eager` or `sdpa`, as transformers calls them."""
+    threads: int
+    """Threads of one operation."""
+    reasons: tuple[str, ...] = ()
+    """One sentence for each choice, with its numbers."""
+
+    @property
+    def name(self) -> str:
+        """A key for stored results: other arithmetic rounds differently."""
+        return f"float32-{self.matmul}-{self.attention}-{self.threads}"
+
+    def apply(self) -> None:
+        """Make this process compute this way."""
+        torch.set_num_threads(self.threads)
+        _use_matmul(self.matmul)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "reasons": list(self.reasons)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Numerics:
+        """The inverse of `as_dict`."""
+        return cls(**{**values, "reasons": tuple(values["reasons"])})
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def calibrate(*, dim: int, heads: int, batch: int, tokens: int, threads: int | None) -> Numerics:
+    """Measure and choose, in about two seconds.
+
+    Args:
+        dim: hidden size of the model.
+        heads: its attention heads.
+        batch: rows of a training batch.
+        tokens: typical tokens of a row in this project.
+        threads: the person's choice; all available cores when None.
+    """
+    threads = threads or available_cores()
+    torch.set_num_threads(threads)
+    matmul, matmul_reason = _choose_matmul(dim, batch * tokens)
+    _use_matmul(matmul)
+    attention, attention_reason = _choose_attention(dim, heads, batch, tokens)
+    return Numerics(
+        matmul=matmul,
+        attention=attention,
+        threads=threads,
+        reasons=(matmul_reason, attention_reason),
+    )
+
+
+def _use_matmul(kind: str) -> None:
+    precision = "bf16" if kind == "onednn" else "ieee"
+    torch.backends.mkldnn.matmul.fp32_precision = precision  # type: ignore[attr-defined]
+
+
+def _choose_matmul(dim: int, rows: int) -> tuple[str, str]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, dim, generator=generator)
+    w = torch.randn(4 * dim, dim, generator=generator, requires_grad=True)
+    upstream = torch.randn(rows, 4 * dim, generator=generator)
+    exact = x.double() @ w.detach().double().t()
+
+    def product() -> None:
+        w.grad = None
+        linear(x, w).backward(upstream)
+
+    seconds, errors = {}, {}
+    for kind in ("default", "onednn"):
+        _use_matmul(kind)
+        seconds[kind] = _median_seconds(product)
+        with torch.no_grad():
+            errors[kind] = float((linear(x, w) - exact).abs().max() / exact.abs().max())
+    ratio = seconds["default"] / seconds["onednn"]
+    exact_enough = errors["onednn"] <= _FLOAT32_ERROR
+    chosen = "onednn" if ratio >= _CLEARLY_FASTER and exact_enough else "default"
+    return chosen, (
+        f"matrix products by {chosen}: oneDNN is {ratio:.2f} times as fast as torch's default here, "
+        f"with a relative error of {errors['onednn']:.1e} (default {errors['default']:.1e})"
+    )
+
+
+def _choose_attention(dim: int, heads: int, batch: int, tokens: int) -> tuple[str, str]:
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, heads, tokens, dim // heads)
+    q = torch.randn(shape, generator=generator, requires_grad=True)
+    upstream = torch.randn(shape, generator=generator)
+
+    def fused() -> None:
+        scaled_dot_product_attention(q, q, q).backward(upstream)
+
+    def plain() -> None:
+        weights = torch.softmax(q @ q.transpose(-1, -2) * (dim // heads) ** -0.5, dim=-1)
+        (weights @ q).backward(upstream)
+
+    ratio = _median_seconds(fused) / _median_seconds(plain)
+    chosen = "eager" if ratio >= _CLEARLY_FASTER else "sdpa"
+    return chosen, (
+        f"{chosen} attention: at {tokens} tokens the fused kernel takes {ratio:.2f} times as long "
+        "as plain products, forward and backward"
+    )
+
+
+def _median_seconds(work: Callable[[], None]) -> float:
+    work()
+    work()
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[_REPEATS // 2]

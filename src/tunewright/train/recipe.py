@@ -1,0 +1,150 @@
+"""What is trained and how: hyper-parameters, phase, recipe, trial."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from tunewright.core.config import Config
+from tunewright.core.hashing import hash_value
+
+
+class StrategySpec(Config):
+    """A strategy by name, with its settings. In YAML a bare name stands for its defaults."""
+
+    name: str
+    """`full`, `top_layers`, `lora`, or another registered strategy."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """The strategy's own settings; see `tunewright config schema`."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        from tunewright.core.errors import ConfigError
+        from tunewright.strategies import STRATEGIES
+
+        try:
+            STRATEGIES.get(name)
+        except ConfigError as problem:
+            raise ValueError(f"{problem.what}|{problem.fix or problem.expected}") from problem
+        return name
+
+    @property
+    def label(self) -> str:
+        """`top_layers(layers=2)`."""
+        inner = ", ".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
+        return f"{self.name}({inner})" if inner else self.name
+
+
+class Hyperparameters(Config):
+    """Hyper-parameters of supervised training, in the spelling of Hugging Face."""
+
+    aliases: ClassVar[dict[str, str]] = {
+        "lr": "learning_rate",
+        "epochs": "num_train_epochs",
+        "num_epochs": "num_train_epochs",
+        "batch_size": "per_device_train_batch_size",
+        "micro_batch_size": "per_device_train_batch_size",
+        "train_batch_size": "per_device_train_batch_size",
+        "gradient_accumulation": "gradient_accumulation_steps",
+        "grad_accumulation": "gradient_accumulation_steps",
+        "lr_scheduler": "lr_scheduler_type",
+        "scheduler": "lr_scheduler_type",
+        "label_smoothing": "label_smoothing_factor",
+        "max_gradient_norm": "max_grad_norm",
+        "gradient_clipping": "max_grad_norm",
+        "early_stopping_steps": "early_stopping_patience",
+        "early_stop_interval": "early_stopping_patience",
+    }
+
+    learning_rate: float = Field(default=2e-4, gt=0, le=1)
+    """Peak learning rate. Small encoders want more than large ones; it is searched first."""
+    num_train_epochs: int = Field(default=5, ge=1)
+    """Passes over the training rows."""
+    per_device_train_batch_size: int = Field(default=32, ge=1)
+    """Rows of a micro-batch."""
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
+    """Micro-batches of one optimiser step; exactly equal to one larger batch."""
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls after the warm-up."""
+    warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
+    """Share of all steps over which the learning rate rises from zero."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled weight decay (AdamW); biases and norms are left out."""
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of the gradient's running mean."""
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Decay of the squared gradient's running mean."""
+    adam_epsilon: float = Field(default=1e-8, gt=0)
+    """Added to the root of the squared gradient."""
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    """Gradients are scaled down to this norm over all weights; 0 leaves them."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout in the trained blocks; the model's own when it is not given."""
+    label_smoothing_factor: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
+    early_stopping_patience: int | None = Field(default=None, ge=1)
+    """Stop after so many epochs without a better dev score; never when it is not given."""
+    head_init: Literal["probe", "random"] = "probe"
+    """Start of the head: the linear probe (Kumar et al. 2022, LP-FT) or random numbers."""
+
+
+class Phase(Config):
+    """Objective x strategy x hyper-parameters."""
+
+    objective: Literal["supervised"] = "supervised"
+    """What is minimised."""
+    strategy: StrategySpec
+    """Which weights move."""
+    hyperparameters: Hyperparameters = Hyperparameters()
+    """How they move."""
+
+
+class Recipe(Config):
+    """A model and the phase that tunes it."""
+
+    model: str
+    """Content hash of the resolved model."""
+    phase: Phase
+    """What is done to it."""
+
+    @property
+    def label(self) -> str:
+        """A short line for tables."""
+        values = self.phase.hyperparameters
+        return (
+            f"{self.phase.strategy.label}, lr {values.learning_rate:.3g}, "
+            f"{values.num_train_epochs} epochs, batch {values.per_device_train_batch_size}"
+        )
+
+
+class Selection(Config):
+    """Which examples a trial learns from and which it is scored on."""
+
+    fit: Literal["train", "train+dev"] = "train"
+    """The rows to learn from. `train+dev` leaves nothing to score on."""
+    fold: int | None = None
+    """Learn from the other folds, score on this one; None uses the dev rows."""
+    size: int | None = None
+    """Only the first so many rows of the nested order; all when it is not given."""
+    order: int = 0
+    """Which of the nested orders is cut at `size`."""
+
+
+class Trial(Config):
+    """One recipe on one selection with one seed. Its id is the hash of all three."""
+
+    recipe: Recipe
+    """What to do."""
+    selection: Selection
+    """What to do it on."""
+    seed: int
+    """Root of every random stream of the trial."""
+    data: str
+    """Content hash of the data stage, so that changed data means another trial."""
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits."""
+        return hash_value(self.model_dump(mode="json"))[:12]
