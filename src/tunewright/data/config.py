@@ -104,7 +104,7 @@ class DataConfig(Config):
     """A column whose equal values belong together (customer, thread, patient): they are never
     divided between train and test."""
 
-    slices: list[str] = []
+    slices: list[str] = Field(default_factory=list)
     """Columns by whose values the results are also shown one by one."""
 
     format: str = AUTO_FORMAT

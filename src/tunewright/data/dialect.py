@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 
 from tunewright.data.names import is_known_name
 from tunewright.data.readers.csv_rows import csv_rows
@@ -17,6 +16,7 @@ _DELIMITERS = "\t|;,"
 
 _WORDS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
 _CLEAR_MAJORITY = 0.5
+_NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ def find_dialect(lines: list[str], wanted: str | None) -> Dialect:
     usable = [d for d in divisions if d.field_count > 1 and d.share > _CLEAR_MAJORITY]
     if wanted is not None or not usable:
         best = divisions[-1]
-        field_count = best.field_count if wanted is not None else 1
+        field_count = max(1, best.field_count) if wanted is not None else 1
         why = None
     else:
         best = max(usable, key=lambda division: division.rank)
@@ -87,6 +87,17 @@ def find_dialect(lines: list[str], wanted: str | None) -> Dialect:
         field_count=unquoted.field_count if plain else field_count,
         assumption=why,
     )
+
+
+def looks_delimited(lines: list[str]) -> bool:
+    """Whether lines of unknown kind are rows of fields and not plain text.
+
+    Nearly all of them must have the same number of fields. Commas, which prose is full of, must
+    also stand between known column names in the first line.
+    """
+    best = max((_divide(lines, mark) for mark in _DELIMITERS), key=lambda division: division.rank)
+    alike = best.field_count > 1 and best.share >= _NEARLY_ALL
+    return alike and (best.delimiter != "," or best.known_names > 1)
 
 
 def _divide(lines: list[str], delimiter: str, *, quoted: bool = True) -> _Division:

@@ -114,7 +114,7 @@ def _guess(file: DataFile) -> Encoding:
     sample = _lines_beyond_ascii(file)
     matches = list(from_bytes(sample, cp_isolation=_SINGLE_BYTE + _MULTI_BYTE))
     possible = [name for match in matches for name in match.could_be_from_charset]
-    if not possible or possible[0] in _MULTI_BYTE and _WESTERN not in possible:
+    if not possible or (possible[0] in _MULTI_BYTE and _WESTERN not in possible):
         likely = f", but it looks like {possible[0]}" if possible else ""
         raise DataError(
             "the file's text encoding cannot be worked out",

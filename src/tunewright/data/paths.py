@@ -28,15 +28,8 @@ class DataFile:
     name: str
     """The path as messages and `Source.file` show it."""
 
-    labels: Path | None = None
-    """The file whose n-th line is the label of the n-th line of `path`."""
-
-    @property
-    def label_file(self) -> DataFile | None:
-        """The label file as a file of its own, shown beside its text file's place."""
-        if self.labels is None:
-            return None
-        return DataFile(path=self.labels, name=str(Path(self.name).with_name(self.labels.name)))
+    labels: DataFile | None = None
+    """The file whose n-th line is the label of the n-th line of this one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +66,7 @@ def resolve_paths(written: str | Sequence[str], folder: Path) -> list[DataPath]:
 
 def _resolve(written: str, folder: Path) -> DataPath:
     sample = _SAMPLE.fullmatch(written)
-    if sample is None or _absolute(written, folder).exists():
+    if sample is None or _is_file(_absolute(written, folder)):
         return DataPath(written=written, files=_find(written, folder))
     rows = int(sample["rows"])
     if rows == 0:
@@ -83,16 +76,14 @@ def _resolve(written: str, folder: Path) -> DataPath:
             expected="a number of rows after '#', as in 'train.csv#500'",
             fix="write the number of rows to draw, or remove '#0' to use them all",
         )
-    return DataPath(
-        written=sample["path"], files=_find(sample["path"], folder), sample_rows=rows
-    )
+    return DataPath(written=sample["path"], files=_find(sample["path"], folder), sample_rows=rows)
 
 
 def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
     path = _absolute(written, folder)
-    if path.is_file():
+    if _is_file(path):
         return (DataFile(path=path, name=_shown(path, folder)),)
-    if path.is_dir():
+    if _is_folder(path):
         raise DataError(
             "this is a folder, not a file",
             file=written,
@@ -112,16 +103,17 @@ def _find_pair(written: str, folder: Path) -> DataFile | None:
     for plus in re.finditer(r"\+", written):
         texts = _absolute(written[: plus.start()], folder)
         labels = _absolute(written[plus.end() :], folder)
-        if texts.is_file() and labels.is_file():
-            return DataFile(path=texts, name=_shown(texts, folder), labels=labels)
+        if _is_file(texts) and _is_file(labels):
+            label_file = DataFile(path=labels, name=_shown(labels, folder))
+            return DataFile(path=texts, name=_shown(texts, folder), labels=label_file)
     left, plus_sign, right = written.partition("+")
     if plus_sign and left and right:
-        raise _missing(right if _absolute(left, folder).is_file() else left, folder)
+        raise _missing(right if _is_file(_absolute(left, folder)) else left, folder)
     return None
 
 
 def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
-    pattern = Path(written).expanduser()
+    pattern = _expanded(written)
     start = Path(pattern.anchor) if pattern.is_absolute() else folder
     relative = pattern.relative_to(pattern.anchor) if pattern.is_absolute() else pattern
     try:
@@ -175,10 +167,14 @@ def _refuse_twice(files: list[DataFile]) -> None:
 
 
 def _absolute(written: str, folder: Path) -> Path:
-    path = Path(written)
-    if written.startswith("~"):
-        path = path.expanduser()
-    return folder / path
+    return folder / _expanded(written)
+
+
+def _expanded(written: str) -> Path:
+    try:
+        return Path(written).expanduser()
+    except RuntimeError:  # '~' begins a plain name, not that of a user
+        return Path(written)
 
 
 def _shown(path: Path, folder: Path) -> str:
@@ -188,10 +184,17 @@ def _shown(path: Path, folder: Path) -> str:
         return str(path)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):
+    except OSError:
         return False
 
 

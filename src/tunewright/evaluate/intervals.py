@@ -103,7 +103,9 @@ def tango_score(b: float, c: float, n: float, difference: float) -> float:
     """Tango's score statistic for H0: share(a) - share(b) = difference, on the same n items.
 
     About standard normal under H0, and decreasing in `difference`. The variance is that of the
-    table which is likeliest under H0 (Tango 1998, equations 9 to 12).
+    table which is likeliest under H0.
+
+    Source: Tango 1998.
 
     Args:
         b: items on which only the first was right.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tunewright.core.registry import Registry
 from tunewright.evaluate.arrays import (
     NO_ANSWER,
+    Bools,
     Floats,
     answer_array,
     group_codes,
@@ -37,7 +38,7 @@ from tunewright.evaluate.paired import (
     compare_scores,
     discordant_counts,
 )
-from tunewright.evaluate.resample import DEFAULTS, Settings, Units, resample
+from tunewright.evaluate.resample import DEFAULTS, Settings, Units, exchange_test, resample
 
 
 class Metric(ABC):
@@ -201,16 +202,18 @@ class CorpusMetric(Metric):
         groups: npt.ArrayLike | None = None,
         settings: Settings = DEFAULTS,
     ) -> Comparison:
-        """BCa bootstrap of the difference, both candidates on the same resamples."""
+        """Exchange test, and BCa bootstrap with both candidates on the same resamples."""
 
         def statistic(totals: Floats) -> Floats:
-            score_a = self.from_counts(_counts_of(totals, classes, candidate=0))
-            return score_a - self.from_counts(_counts_of(totals, classes, candidate=1))
+            score_a: Floats = self.from_counts(_counts_of(totals, classes, candidate=0))
+            score_b: Floats = self.from_counts(_counts_of(totals, classes, candidate=1))
+            return score_a - score_b
 
         units = _class_units(targets, [a, b], classes, groups)
         wanted = np.asarray(targets)
         return compare_resampled(
             resample(units, statistic, settings),
+            exchange_test(units, _exchanged(units, classes), statistic, settings),
             discordant_counts(np.asarray(a) == wanted, np.asarray(b) == wanted),
             settings,
             higher_is_better=self.higher_is_better,
@@ -225,7 +228,7 @@ class Accuracy(GradedMetric):
 
     def per_example(self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Floats:
         wanted = target_array(targets, classes)
-        right = answer_array(answers, classes, wanted.size) == wanted
+        right: Bools = answer_array(answers, classes, wanted.size) == wanted
         return right.astype(np.float64)
 
 
@@ -275,19 +278,25 @@ def _class_units(
         items, copies = np.unique(items, axis=0, return_counts=True)
         owner = np.arange(copies.size)
     else:
-        owner, copies = codes, np.ones(int(codes.max()) + 1)
+        owner, copies = codes, np.ones(int(codes.max()) + 1, dtype=np.int64)
     totals = np.zeros((copies.size, 1 + 2 * len(given), classes))
-    np.add.at(totals, (owner, 0, items[:, 0]), 1)
+    np.add.at(totals[:, 0], (owner, items[:, 0]), 1)
     for candidate in range(len(given)):
         answers = items[:, 1 + candidate]
         right, answered = answers == items[:, 0], answers != NO_ANSWER
-        np.add.at(totals, (owner[right], 1 + 2 * candidate, answers[right]), 1)
-        np.add.at(totals, (owner[answered], 2 + 2 * candidate, answers[answered]), 1)
+        np.add.at(totals[:, 1 + 2 * candidate], (owner[right], answers[right]), 1)
+        np.add.at(totals[:, 2 + 2 * candidate], (owner[answered], answers[answered]), 1)
     return Units(
         totals=totals.reshape(copies.size, -1),
         copies=copies.astype(np.int64),
         grouped=codes is not None,
     )
+
+
+def _exchanged(units: Units, classes: int) -> Floats:
+    """The totals of `_class_units` for two candidates, with their places changed."""
+    parts = units.totals.reshape(len(units.totals), 5, classes)
+    return parts[:, [0, 3, 4, 1, 2]].reshape(units.totals.shape)
 
 
 def _counts_of(totals: Floats, classes: int, candidate: int) -> ClassCounts:

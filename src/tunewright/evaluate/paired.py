@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tunewright.core.seeds import derive_seed
-from tunewright.evaluate.arrays import Bools, Floats, Ints, check_length, group_codes, score_array
+from tunewright.evaluate.arrays import Bools, Floats, check_length, group_codes, score_array
 from tunewright.evaluate.intervals import (
     NORMAL,
     Interval,
@@ -76,8 +76,8 @@ class Comparison:
 def mcnemar_midp(b: int, c: int) -> float:
     """Two-sided mid-p McNemar test: twice the one-sided mid-p, at most 1.
 
-    Differs from Fagerland et al. 2013 only at b = c, where theirs is a little under 1 and this is 1:
-    equal counts are no evidence at all.
+    Differs from Fagerland et al. 2013 only at b = c, where theirs is a little under 1 and this is
+    1: equal counts are no evidence at all.
 
     Args:
         b: items on which only the first was right.
@@ -251,39 +251,40 @@ def compare_scores(
     differences = first - second
     codes = group_codes(groups, first.size)
     drawn = resample(mean_units(differences, codes), mean_statistic, settings)
-    sign = 1.0 if higher_is_better else -1.0
+    p_value = sign_flip(differences, codes, derive_seed(settings.seed, "sign flips"))
+    better = differences if higher_is_better else -differences
     return Comparison(
         difference=drawn.estimate,
-        interval=difference_interval(drawn, settings.level),
+        interval=_agreeing(difference_interval(drawn, settings.level), p_value),
         test="sign-flip" + _over_groups(drawn),
-        p_value=sign_flip(differences, codes, derive_seed(settings.seed, "sign flips")),
+        p_value=p_value,
         p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
-        discordant=discordant_counts(sign * differences > 0, sign * differences < 0),
+        discordant=discordant_counts(better > 0, better < 0),
     )
 
 
 def compare_resampled(
     drawn: Resampled,
+    p_value: float,
     discordant: tuple[int, int],
     settings: Settings = DEFAULTS,
     *,
     higher_is_better: bool = True,
 ) -> Comparison:
-    """Compare by a statistic of the whole test set: BCa interval, and the p that it inverts to.
+    """Compare by a statistic of the whole test set: exchange test and BCa interval.
 
     Args:
         drawn: score(a) - score(b), resampled with both candidates on the same units.
+        p_value: from `exchange_test`.
         discordant: items on which only a was right, and on which only b was.
         settings: level and margin.
         higher_is_better: of the score.
     """
-    above = bca_p_value(drawn, 0.0)
-    below = bca_p_value(drawn.negated(), 0.0)
     return Comparison(
         difference=drawn.estimate,
-        interval=difference_interval(drawn, settings.level),
-        test="BCa bootstrap" + _over_groups(drawn),
-        p_value=min(1.0, 2 * min(above, below)),
+        interval=_agreeing(difference_interval(drawn, settings.level), p_value),
+        test="exchange" + _over_groups(drawn),
+        p_value=p_value,
         p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
         discordant=discordant,
     )
@@ -298,6 +299,23 @@ def _not_worse(drawn: Resampled, margin: float | None, higher_is_better: bool) -
     if margin is None:
         return None
     return bootstrap_noninferiority(drawn if higher_is_better else drawn.negated(), margin)
+
+
+def _agreeing(interval: Interval, p_value: float) -> Interval:
+    """The interval, widened to 0 where the permutation test cannot tell the difference from 0.
+
+    With few disagreements a bootstrap interval excludes 0 too often (in 12 % of samples instead of
+    5 %, at 5 disagreements); the permutation test does not.
+    """
+    if p_value <= 1 - interval.level or 0.0 in interval:
+        return interval
+    note = "widened to 0, which the permutation test cannot exclude"
+    return replace(
+        interval,
+        low=min(interval.low, 0.0),
+        high=max(interval.high, 0.0),
+        note=f"{interval.note}; {note}" if interval.note else note,
+    )
 
 
 def _over_groups(drawn: Resampled) -> str:
@@ -316,5 +334,5 @@ def _count_extreme(sizes: Floats, least: float, seed: int) -> int:
 
 
 def _random_signs(rng: np.random.Generator, rows: int, columns: int) -> Floats:
-    bits: Ints = rng.integers(0, 256, size=(rows, -(-columns // 8)), dtype=np.uint8)
+    bits = rng.integers(0, 256, size=(rows, -(-columns // 8)), dtype=np.uint8)
     return np.unpackbits(bits, axis=1, count=columns).astype(np.float64) * 2 - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import StringIO
 from itertools import islice
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from tunewright.data.opening import open_text
 from tunewright.data.paths import DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
 from tunewright.data.readers.csv_rows import CsvRow, csv_rows
-from tunewright.data.values import shown, shown_list
+from tunewright.data.values import BAD_BYTE, shown, shown_list
 
 _NUMBERED_COLUMN = re.compile(r"column_[1-9]\d*")
 
@@ -98,10 +99,12 @@ class CsvReader(Reader):
         )
 
     def _sample(self) -> list[str]:
+        """The first lines, without the one at which the sample was cut."""
         with open_text(self.file, self._encoding, newline="") as stream:
-            start = stream.read(SAMPLE_CHARACTERS)
-            lines = start.splitlines(keepends=True)
-            return lines
+            text = stream.read(SAMPLE_CHARACTERS)
+        if len(text) == SAMPLE_CHARACTERS:
+            text = text[: text.rfind("\n") + 1] or text
+        return list(islice(StringIO(text, newline=""), SAMPLE_LINES))
 
     def _is_header(self, first: CsvRow) -> bool:
         """What the person said, or what the names that they use say about the first row."""
@@ -113,11 +116,14 @@ class CsvReader(Reader):
         return not named or not all(_NUMBERED_COLUMN.fullmatch(name) for name in named)
 
     def _header(self, first: CsvRow) -> list[str]:
-        if first.problem is not None:
+        problem = first.problem
+        if any(BAD_BYTE.search(field) for field in first.fields):
+            problem = f"bytes that are not {self._encoding}"
+        if problem is not None:
             raise DataError(
                 "the header cannot be read",
                 file=self.file.name,
-                found=f"line {first.line}: {first.problem}",
+                found=f"line {first.line}: {problem}",
                 expected="the names of the columns",
                 fix="correct the first line",
             )

@@ -1,0 +1,23 @@
+"""What is wrong with the data: every finding counted, every row listed."""
+
+from tunewright.audit.base import Check
+from tunewright.core.registry import Registry
+
+CHECKS: Registry[Check] = Registry(
+    "check",
+    base="tunewright.audit.base:Check",
+    builtin={
+        "rejected": "tunewright.audit.rows:RejectedRows",
+        "duplicates": "tunewright.audit.duplicates:Duplicates",
+        "near_duplicates": "tunewright.audit.duplicates:NearDuplicates",
+        "leaks": "tunewright.audit.leaks:Leaks",
+        "near_leaks": "tunewright.audit.leaks:NearLeaks",
+        "conflicting_labels": "tunewright.audit.duplicates:ConflictingLabels",
+        "balance": "tunewright.audit.labels:Balance",
+        "label_spelling": "tunewright.audit.labels:LabelSpelling",
+        "length": "tunewright.audit.length:Length",
+        "label_errors": "tunewright.audit.labels:LabelErrors",
+    },
+)
+
+__all__ = ["CHECKS", "Check"]

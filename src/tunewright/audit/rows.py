@@ -1,0 +1,54 @@
+"""Rows that could not be used at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from tunewright.audit.base import AuditInput, Check, Finding, Row, Severity
+from tunewright.core.units import format_count, format_percent
+
+_WORDS = {
+    "empty_text": ("has no text", "have no text"),
+    "missing_label": ("has no label", "have no label"),
+    "malformed_row": ("is malformed", "are malformed"),
+    "wrong_field_count": ("has another number of fields", "have another number of fields"),
+    "bad_json": ("is not JSON", "are not JSON"),
+    "bad_encoding": ("has bytes of another encoding", "have bytes of another encoding"),
+    "not_text": ("holds something else than text", "hold something else than text"),
+    "leaked": ("was taken out of train", "were taken out of train"),
+}
+_MANY = 0.05
+
+
+class RejectedRows(Check):
+    """Lists the rows that were read and not used, by reason."""
+
+    def run(self, data: AuditInput) -> list[Finding]:
+        by_reason: dict[str, list[Row]] = defaultdict(list)
+        for entry in data.rejected:
+            if entry["reason"] == "leaked":
+                continue  # the check for leaks tells of them
+            by_reason[entry["reason"]].append(
+                Row(
+                    file=entry["file"],
+                    row=entry["row"],
+                    line=entry["line"],
+                    detail=entry["message"],
+                )
+            )
+        total = len(data.fit) + len(data.test) + len(data.rejected)
+        return [self._finding(reason, rows, total) for reason, rows in by_reason.items()]
+
+    def _finding(self, reason: str, rows: list[Row], total: int) -> Finding:
+        share = len(rows) / total
+        severity: Severity = "error" if share > _MANY else "warning"
+        one, many = _WORDS.get(reason, ("was not used", "were not used"))
+        return Finding(
+            check=reason,
+            severity=severity,
+            count=len(rows),
+            message=f"{format_count(len(rows), 'row')} {one if len(rows) == 1 else many} "
+            f"({format_percent(share)} of all) and will not be used",
+            fix="mend or remove them in the file; they are listed with their place",
+            rows=rows,
+        )

@@ -1,0 +1,142 @@
+"""The study's examples as arrays, written once by `prepare` and read by every worker.
+
+`examples.parquet` holds all rows; the targets of test rows are not in it (see `sealed.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewright.core.errors import DataError, StudyError
+from tunewright.core.files import read_json
+from tunewright.data.example import Source
+
+EXAMPLES_FILE = "examples.parquet"
+SPLITS_FILE = "splits.json"
+REJECTED_FILE = "rejected.jsonl"
+
+FIT, TEST = "fit", "test"
+"""The two parts of a study: rows that may be learned from or chosen by, and sealed rows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """The rows of one part, in the order of the person's files."""
+
+    ids: list[str]
+    inputs: list[dict[str, str]]
+    targets: np.ndarray
+    """Class of each row, int64 [n]; -1 for every row of the test part."""
+    groups: list[str | None]
+    columns: list[dict[str, str]]
+    sources: list[Source]
+    is_dev: np.ndarray
+    """bool [n]; all False where folds take the place of dev."""
+    folds: np.ndarray
+    """Fold of each row, int64 [n]; all -1 where there is a dev set."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """The examples of a study."""
+
+    content_hash: str
+    labels: list[str]
+    fit: Part
+    test: Part
+    seed: int
+    """Of the nested orders."""
+
+    @property
+    def uses_folds(self) -> bool:
+        """Whether choices are made on folds instead of a dev set."""
+        return bool((self.fit.folds >= 0).any())
+
+    @property
+    def train_rows(self) -> np.ndarray:
+        """Rows of the fit part that are not dev, int64."""
+        return np.flatnonzero(~self.fit.is_dev)
+
+    @property
+    def holdouts(self) -> list[tuple[int | None, np.ndarray, np.ndarray]]:
+        """`(fold, rows to fit, rows to score)`: one entry for dev (fold None), or one a fold."""
+        if not self.uses_folds:
+            return [(None, self.train_rows, np.flatnonzero(self.fit.is_dev))]
+        folds = self.fit.folds
+        return [
+            (fold, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
+            for fold in range(int(folds.max()) + 1)
+        ]
+
+    @property
+    def scored_rows(self) -> np.ndarray:
+        """Rows of the fit part on which choices are made, int64, ascending."""
+        return np.sort(np.concatenate([scored for _, _, scored in self.holdouts]))
+
+
+def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
+    """Read the prepared data of a study.
+
+    Args:
+        folder: the study's `data` folder.
+        expected_hash: of the data the caller means.
+
+    Raises:
+        DataError: when nothing has been prepared.
+        StudyError: when the folder holds other data than expected.
+    """
+    import pyarrow.parquet as pq
+
+    splits = read_json(folder / SPLITS_FILE)
+    if expected_hash is not None and splits["content_hash"] != expected_hash:
+        raise StudyError(
+            "the study holds other data than this step was planned for",
+            file=folder,
+            found=splits["content_hash"],
+            expected=expected_hash,
+            fix="run `tunewright run` again",
+        )
+    if not (folder / EXAMPLES_FILE).is_file():
+        raise DataError("the prepared examples are missing", file=folder / EXAMPLES_FILE)
+    columns = pq.read_table(folder / EXAMPLES_FILE).to_pydict()
+    labels: list[str] = splits["labels"]
+    return Dataset(
+        content_hash=splits["content_hash"],
+        labels=labels,
+        fit=_part(columns, splits, labels, FIT),
+        test=_part(columns, splits, labels, TEST),
+        seed=int(splits["seed"]),
+    )
+
+
+def _part(
+    columns: dict[str, list[Any]], splits: dict[str, Any], labels: list[str], name: str
+) -> Part:
+    rows = [row for row, part in enumerate(columns["part"]) if part == name]
+    number = {label: index for index, label in enumerate(labels)}
+    ids = [columns["id"][row] for row in rows]
+    dev = set(splits["dev"]) if name == FIT else set()
+    folds: dict[str, int] = splits["folds"] if name == FIT else {}
+    return Part(
+        ids=ids,
+        inputs=[json.loads(columns["inputs"][row]) for row in rows],
+        targets=np.array(
+            [number.get(columns["target"][row], -1) for row in rows], dtype=np.int64
+        ),
+        groups=[columns["group"][row] for row in rows],
+        columns=[json.loads(columns["columns"][row]) for row in rows],
+        sources=[
+            Source(file=columns["file"][row], row=columns["row"][row], line=columns["line"][row])
+            for row in rows
+        ],
+        is_dev=np.array([id_ in dev for id_ in ids], dtype=bool),
+        folds=np.array([folds.get(id_, -1) for id_ in ids], dtype=np.int64),
+    )

@@ -1,0 +1,232 @@
+"""What `init FILE` needs: how a file is to be read, and a proposal of what its columns are.
+
+Every guess comes with a sentence that says what was assumed and why. A person reads these
+sentences; nothing is guessed again later, since the answers are written into the project file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from tunewright.core.errors import DataError
+from tunewright.core.units import format_count
+from tunewright.data.config import AUTO_FORMAT
+from tunewright.data.example import Rejected
+from tunewright.data.formats import open_reader
+from tunewright.data.headers import find_header
+from tunewright.data.paths import DataFile, resolve_paths
+from tunewright.data.profiles import ColumnProfile, profile
+from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.roles import propose_roles
+from tunewright.data.values import NotTextError, as_text, shown
+
+MAX_ROWS = 5000
+"""Rows looked at; the encoding alone is checked over the whole file."""
+
+_HEADER_ROWS = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detection:
+    """How files are to be read and what their columns seem to be."""
+
+    files: tuple[str, ...]
+    format: str
+    encoding: str | None
+    """None for formats that fix it themselves."""
+
+    delimiter: str | None
+    """None for formats without one."""
+
+    header: bool | None
+    """None for formats in which columns always have names."""
+
+    columns: tuple[ColumnProfile, ...]
+    text: tuple[str, ...]
+    """Proposed text columns; empty when there is none."""
+
+    label: str | None
+    group: str | None
+    slices: tuple[str, ...]
+    label_counts: dict[str, int]
+    """Label to rows among those looked at, the most frequent first."""
+
+    task: Literal["classify"] | None
+    why_no_task: str | None
+    """Why the label column is not one to classify by, as a sentence; None when it is."""
+
+    rows_read: int
+    """Rows looked at, the rejected ones included."""
+
+    rejected_rows: int
+    complete: bool
+    """Whether these were all rows of the files."""
+
+    assumptions: list[str]
+
+
+def detect(paths: str | Sequence[str], folder: Path = Path()) -> Detection:
+    """Look at the first rows of one or several files.
+
+    Args:
+        paths: as the person wrote them; a sample size (`#500`) is passed over.
+        folder: where relative paths start.
+
+    Raises:
+        DataError: when a file cannot be used as a whole, or no row of it can be read.
+    """
+    files = [file for path in resolve_paths(paths, folder) for file in path.files]
+    reader, header_reason = _open_first(files[0])
+    table = _read_table(reader, files[1:])
+    profiles = tuple(profile(name, values) for name, values in table.values.items())
+    roles = propose_roles(profiles, table.values)
+    counts = _counts(table.values[roles.label]) if roles.label else {}
+    label = next((p for p in profiles if p.name == roles.label), None)
+    why_no_task = _why_no_task(label)
+    details = reader.details
+    return Detection(
+        files=tuple(file.name for file in files),
+        format=str(details["format"]),
+        encoding=_text(details.get("encoding")),
+        delimiter=_text(details.get("delimiter")),
+        header=None if header_reason is None else bool(details["header"]),
+        columns=profiles,
+        text=roles.text,
+        label=roles.label,
+        group=roles.group,
+        slices=roles.slices,
+        label_counts=counts,
+        task="classify" if why_no_task is None else None,
+        why_no_task=why_no_task,
+        rows_read=table.rows + table.rejected,
+        rejected_rows=table.rejected,
+        complete=table.complete,
+        assumptions=[
+            *reader.assumptions,
+            *([header_reason] if header_reason else []),
+            *roles.reasons,
+            *_about_rows(table),
+        ],
+    )
+
+
+def _open_first(file: DataFile) -> tuple[Reader, str | None]:
+    """A reader for the first file and, for a delimited one, the sentence about its header."""
+    options = ReadOptions(header=False)
+    reader = open_reader(file, AUTO_FORMAT, options)
+    if "header" not in reader.details or reader.columns is None:
+        return reader, None
+    records = islice(reader.records(), _HEADER_ROWS)
+    rows = [list(map(str, row.values.values())) for row in records if isinstance(row, Record)]
+    if not rows:
+        raise _nothing_readable(file, next(reader.records()))
+    has_header, why = find_header(rows)
+    known = replace(
+        options,
+        header=has_header,
+        delimiter=str(reader.details["delimiter"]),
+        encoding=str(reader.details["encoding"]),
+    )
+    second = open_reader(file, str(reader.details["format"]), known)
+    second.assumptions = reader.assumptions
+    first_row = "the first row is a header" if has_header else "the first row is no header"
+    return second, f"{first_row}, because {why}"
+
+
+@dataclass(kw_only=True, slots=True)
+class _Table:
+    """The rows looked at, column by column."""
+
+    values: dict[str, list[str | None]]
+    rows: int = 0
+    rejected: int = 0
+    complete: bool = True
+
+
+def _read_table(first: Reader, others: list[DataFile]) -> _Table:
+    table = _Table(values={name: [] for name in first.columns or ()})
+    header = first.details.get("header")
+    options = ReadOptions(header=None if header is None else bool(header))
+    rows = _rows_of(first, others, options)
+    problem: Rejected | None = None
+    for row in islice(rows, MAX_ROWS):
+        if isinstance(row, Rejected):
+            problem = problem or row
+            table.rejected += 1
+            continue
+        for name in row.values.keys() - table.values.keys():
+            table.values[name] = [None] * table.rows
+        table.rows += 1
+        for name, column in table.values.items():
+            column.append(_shown_value(row.values.get(name)))
+    if not table.rows:
+        raise _nothing_readable(first.file, problem)
+    table.complete = next(rows, None) is None
+    return table
+
+
+def _rows_of(
+    first: Reader, others: list[DataFile], options: ReadOptions
+) -> Iterator[Record | Rejected]:
+    yield from first.records()
+    for file in others:
+        yield from open_reader(file, AUTO_FORMAT, options).records()
+
+
+def _shown_value(value: object) -> str | None:
+    try:
+        return as_text(value)
+    except NotTextError:
+        return None
+
+
+def _nothing_readable(file: DataFile, problem: Record | Rejected | None) -> DataError:
+    first = problem if isinstance(problem, Rejected) else None
+    return DataError(
+        "none of the first rows can be read",
+        file=file.name,
+        row=None if first is None else first.source.row,
+        found=None if first is None else first.message,
+        expected="rows that all have the same columns",
+        fix="correct the file, or set `format:` and `delimiter:` if they were misunderstood",
+    )
+
+
+def _counts(values: list[str | None]) -> dict[str, int]:
+    filled = (stripped for value in values if value is not None and (stripped := value.strip()))
+    return dict(Counter(filled).most_common())
+
+
+def _why_no_task(label: ColumnProfile | None) -> str | None:
+    """Why this is no classification, as a sentence; None when it is one."""
+    if label is None:
+        return "No column looks like a label, so there is nothing to classify by."
+    name, rows = shown(label.name), format_count(label.filled, "row")
+    if label.is_class:
+        return None
+    if label.distinct == 1:
+        return f"Every row has the same value in {name}, so there is nothing to tell apart."
+    different = f"{label.distinct:,} different"
+    if label.is_number:
+        return f"{name} holds {different} numbers in {rows}: a quantity, not a set of labels."
+    return f"{name} holds {different} values in {rows}: free text, not a set of labels."
+
+
+def _about_rows(table: _Table) -> list[str]:
+    sentences = []
+    if not table.complete:
+        seen = format_count(table.rows + table.rejected, "row")
+        sentences.append(f"the columns and counts are from the first {seen}; there are more")
+    if table.rejected:
+        count = format_count(table.rejected, "row")
+        sentences.append(f"{count} could not be read; `data check` lists them")
+    return sentences
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,53 @@
+"""Parsing JSON so that nothing is changed on the way."""
+
+from __future__ import annotations
+
+import json
+
+
+class JsonProblemError(Exception):
+    """Text that is not JSON, or whose meaning is not certain. Lines and columns count from 1."""
+
+    def __init__(self, what: str, line: int = 1, column: int | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = line
+        self.column = column
+
+
+def parse_json(text: str) -> object:
+    """The value of a JSON text. Numbers stay the digits that were written (as strings); NaN,
+    which data frames write for a missing value, is None.
+
+    Raises:
+        JsonProblemError: with the line and column of the problem where they are known.
+    """
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as problem:
+        raise JsonProblemError(_plain(problem.msg), problem.lineno, problem.colno) from problem
+    except RecursionError as problem:
+        raise JsonProblemError("the lists or objects are nested too deeply") from problem
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise JsonProblemError(f"an object has the key {twice!a} twice")
+    return values
+
+
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant
+)
+
+
+def _plain(message: str) -> str:
+    """The parser's message as the rest of a sentence."""
+    return message[:1].lower() + message[1:]

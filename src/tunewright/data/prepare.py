@@ -1,0 +1,273 @@
+"""The data stage: read every file, take leaked rows out of train, split, seal the test answers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewright.core.errors import DataError
+from tunewright.core.events import Progress
+from tunewright.core.files import write_json, write_text, writing
+from tunewright.core.hashing import hash_value
+from tunewright.core.seeds import derive_seed
+from tunewright.core.units import format_count
+from tunewright.data import split
+from tunewright.data.config import DataConfig
+from tunewright.data.dataset import EXAMPLES_FILE, FIT, REJECTED_FILE, SPLITS_FILE, TEST
+from tunewright.data.example import Example, Rejected
+from tunewright.data.normalise import normalise
+from tunewright.data.read import read_examples
+from tunewright.data.sealed import seal
+from tunewright.study.layout import StudyLayout
+from tunewright.workers.base import Context, JobHandler, OnEvent
+
+_VERSION = 1
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The usable rows on their way to the study."""
+
+    train: list[Example]
+    dev: list[Example]
+    test: list[Example]
+    rejected: list[Rejected]
+    descriptions: list[dict[str, Any]]
+    rows_read: int
+
+
+class PrepareData(JobHandler):
+    """Payload: `data` (the configuration), `folder` (of the project), `seed`."""
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        config = DataConfig(**payload["data"])
+        seed = int(payload["seed"])
+        rows = _read(config, Path(payload["folder"]), seed, context.emit)
+        _split_test(rows, config, seed)
+        leaked = _drop_leaked(rows, config)
+        labels = _labels(rows, config)
+        return _write(StudyLayout(context.study).data, rows, config, seed, labels, leaked)
+
+
+def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
+    rows = _Rows([], [], [], [], [], 0)
+    sources = {"train": config.train, "dev": config.dev, "test": config.test}
+    for name, paths in sources.items():
+        if paths is None:
+            continue
+
+        def on_progress(count: int, name: str = name) -> None:
+            emit(Progress(activity=f"reading {name}", done=count, total=0))
+
+        found = read_examples(config, paths, name, folder, seed, on_progress)
+        setattr(rows, name, found.examples)
+        rows.rejected.extend(found.rejected)
+        rows.descriptions.append(found.description)
+        rows.rows_read += found.rows_read
+    return rows
+
+
+def _split_test(rows: _Rows, config: DataConfig, seed: int) -> None:
+    """Take the test rows out of train when the person named no test file."""
+    if config.test is not None:
+        return
+    targets, groups = _split_keys(rows.train)
+    held = split.hold_out(targets, groups, config.test_size, derive_seed(seed, "test"))
+    rows.test = [example for example, out in zip(rows.train, held, strict=True) if out]
+    rows.train = [example for example, out in zip(rows.train, held, strict=True) if not out]
+
+
+def _drop_leaked(rows: _Rows, config: DataConfig) -> int:
+    """Reject train and dev rows that stand in the test set too; returns how many there are."""
+    in_test: dict[str, Example] = {}
+    for example in rows.test:
+        in_test.setdefault(_key(example), example)
+    leaked = 0
+    for name in ("train", "dev"):
+        kept = []
+        for example in getattr(rows, name):
+            twin = in_test.get(_key(example))
+            leaked += twin is not None
+            if twin is None or config.on_leak == "keep":
+                kept.append(example)
+            else:
+                message = f"the same text is in the test set ({twin.source})"
+                rows.rejected.append(
+                    Rejected(source=example.source, reason="leaked", message=message)
+                )
+        setattr(rows, name, kept)
+    return leaked
+
+
+def _labels(rows: _Rows, config: DataConfig) -> list[str]:
+    """All labels in order, after checking that there is something to tell apart."""
+    counts = Counter(str(example.target) for example in rows.train)
+    file = rows.train[0].source.file if rows.train else None
+    if not counts:
+        raise DataError(
+            "no training row is left",
+            file=file,
+            found=f"{format_count(len(rows.rejected), 'rejected row')}",
+            fix="`tunewright check` lists every rejected row and why",
+        )
+    if len(counts) < 2:
+        raise DataError(
+            "there is only one label, so there is nothing to tell apart",
+            file=file,
+            field=config.label,
+            found=f"'{next(iter(counts))}' in all {format_count(counts.total(), 'row')}",
+            expected="at least two labels",
+            fix="name another column as `label:` in tunewright.yaml",
+        )
+    if not rows.test:
+        raise DataError(
+            "no row could be put into the test set: every label has too few rows",
+            file=file,
+            field=config.label,
+            found=f"{format_count(counts.total(), 'row')} with {format_count(len(counts), 'label')}",
+            expected="several rows of each label",
+            fix="add rows, or check that the label column is the right one",
+        )
+    everything = {*counts, *(str(e.target) for e in (*rows.dev, *rows.test))}
+    return sorted(everything)
+
+
+def _write(
+    folder: Path,
+    rows: _Rows,
+    config: DataConfig,
+    seed: int,
+    labels: list[str],
+    leaked: int,
+) -> dict[str, Any]:
+    dev, folds = _choose_holdout(rows, config, seed, labels)
+    test_hash = seal(folder, {example.id: str(example.target) for example in rows.test})
+    fit = [*rows.train, *rows.dev]
+    content_hash = hash_value(
+        {
+            "version": _VERSION,
+            "fit": [[e.id, e.inputs, e.target, e.group, e.columns] for e in fit],
+            "test": [[e.id, e.inputs, e.group, e.columns] for e in rows.test],
+            "test_targets": test_hash,
+            "dev": dev,
+            "folds": folds,
+            "seed": seed,
+        }
+    )
+    _write_rejected(folder / REJECTED_FILE, rows.rejected)
+    _write_examples(folder / EXAMPLES_FILE, fit, rows.test)
+    # Last, since its presence says that the other files are whole.
+    write_json(
+        folder / SPLITS_FILE,
+        {
+            "content_hash": content_hash,
+            "test_hash": test_hash,
+            "labels": labels,
+            "seed": seed,
+            "dev": dev,
+            "folds": folds,
+            "train": [e.id for e in fit if e.id not in set(dev)] if not folds else [],
+            "test": [e.id for e in rows.test],
+        },
+    )
+    return {
+        "content_hash": content_hash,
+        "test_hash": test_hash,
+        "labels": labels,
+        "rows_read": rows.rows_read,
+        "train": len(fit) - len(dev),
+        "dev": len(dev),
+        "folds": len(set(folds.values())),
+        "test": len(rows.test),
+        "leaked": leaked,
+        "rejected": dict(Counter(row.reason for row in rows.rejected)),
+        "files": rows.descriptions,
+        "has_groups": config.group is not None,
+    }
+
+
+def _choose_holdout(
+    rows: _Rows, config: DataConfig, seed: int, labels: list[str]
+) -> tuple[list[str], dict[str, int]]:
+    """Ids of the dev rows, or the fold of every row where a dev set would be too small."""
+    rows.dev = _with_own_ids(rows.dev, {example.id for example in rows.train})
+    if rows.dev:
+        return [example.id for example in rows.dev], {}
+    targets, groups = _split_keys(rows.train)
+    if split.too_few_for_dev(len(rows.train), len(labels)):
+        count = min(config.folds, len(np.unique(groups)))
+        folds = split.assign_folds(targets, groups, count, derive_seed(seed, "folds"))
+        return [], {e.id: int(f) for e, f in zip(rows.train, folds, strict=True)}
+    fraction = split.dev_fraction(len(rows.train), config.dev_size)
+    held = split.hold_out(targets, groups, fraction, derive_seed(seed, "dev"))
+    return [e.id for e, out in zip(rows.train, held, strict=True) if out], {}
+
+
+def _with_own_ids(examples: list[Example], taken: set[str]) -> list[Example]:
+    """A dev file may repeat train rows; the parts of one study need ids of their own."""
+    from dataclasses import replace
+
+    return [replace(e, id=f"{e.id}-dev") if e.id in taken else e for e in examples]
+
+
+def _split_keys(examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:
+    """Class and group number of each row."""
+    number = {label: i for i, label in enumerate(sorted({str(e.target) for e in examples}))}
+    targets = np.array([number[str(e.target)] for e in examples], dtype=np.int64)
+    return targets, split.group_numbers([_key(e) for e in examples], [e.group for e in examples])
+
+
+def _key(example: Example) -> str:
+    return normalised_inputs(example.inputs)
+
+
+def normalised_inputs(inputs: Mapping[str, str]) -> str:
+    """Equal for two rows whose texts differ only in case, punctuation and white space."""
+    return "\n".join(normalise(text) for text in inputs.values())
+
+
+def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    lines = [
+        json.dumps(
+            {
+                "file": row.source.file,
+                "row": row.source.row,
+                "line": row.source.line,
+                "reason": row.reason,
+                "message": row.message,
+            },
+            ensure_ascii=False,
+        )
+        for row in rejected
+    ]
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def _write_examples(path: Path, fit: list[Example], test: list[Example]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [(FIT, example) for example in fit] + [(TEST, example) for example in test]
+    table = pa.table(
+        {
+            "part": [part for part, _ in rows],
+            "id": [e.id for _, e in rows],
+            "file": [e.source.file for _, e in rows],
+            "row": [e.source.row for _, e in rows],
+            "line": pa.array([e.source.line for _, e in rows], pa.int64()),
+            "inputs": [json.dumps(e.inputs, ensure_ascii=False) for _, e in rows],
+            "target": pa.array([e.target if p == FIT else None for p, e in rows], pa.string()),
+            "group": pa.array([e.group for _, e in rows], pa.string()),
+            "columns": [json.dumps(e.columns, ensure_ascii=False) for _, e in rows],
+        }
+    )
+    with writing(path):
+        draft = path.with_name(f".{path.name}.draft")
+        pq.write_table(table, draft)
+        draft.replace(path)

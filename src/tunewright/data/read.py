@@ -1,0 +1,299 @@
+"""Reads the files of one split into examples. Every row is either used or rejected by name."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+from tunewright.core.errors import DataError, nearest
+from tunewright.core.seeds import derive_seed
+from tunewright.core.units import format_count
+from tunewright.data.config import DataConfig
+from tunewright.data.example import Example, ExampleIds, Rejected
+from tunewright.data.formats import open_reader
+from tunewright.data.paths import DataPath, resolve_paths
+from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.values import BAD_BYTE, NotTextError, as_text, shown, shown_list
+
+_ROWS_PER_PROGRESS = 1000
+_SUGGESTED_SAMPLE_ROWS = 50_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadResult:
+    """The rows of one split: `rows_read == len(examples) + len(rejected)`, always."""
+
+    examples: list[Example]
+    """In the order of the files."""
+
+    rejected: list[Rejected]
+    """Every row that was read and not used, in the order of the files."""
+
+    rows_read: int
+    """Of a path with a sample size only the drawn rows count as read."""
+
+    description: dict[str, Any]
+    """Plain JSON for the report: `split`, `rows_read`, `examples`, `rejected` (reason to count),
+    `missing_groups`, `files` (each with format, encoding, columns, ...) and `assumptions`."""
+
+
+def read_examples(
+    config: DataConfig,
+    paths: str | Sequence[str],
+    split: str,
+    folder: Path,
+    seed: int,
+    on_progress: Callable[[int], None] | None = None,
+    *,
+    labels_required: bool = True,
+) -> ReadResult:
+    """Read the files of one split.
+
+    Args:
+        config: which column is what, and how files are to be read.
+        paths: the split's paths as the person wrote them; see `paths.py`.
+        split: the name of the split, for the description and for messages.
+        folder: the project folder, where relative paths start.
+        seed: decides which rows a path with a sample size (`train.csv#500`) draws.
+        on_progress: called now and then, and at the end, with the number of rows read so far.
+        labels_required: whether a row without a label is rejected; otherwise its target is None,
+            and the files need only have the text columns.
+
+    Raises:
+        DataError: when a file as a whole cannot be used, a column is missing, there are more than
+            `config.max_rows` rows, or not one row can be used.
+    """
+    reading = _Reading(config, seed, labels_required)
+    ids = ExampleIds()
+    examples: list[Example] = []
+    rejected: list[Rejected] = []
+    rows_read = 0
+    for row in chain.from_iterable(map(reading.rows, resolve_paths(paths, folder))):
+        rows_read += 1
+        if rows_read > config.max_rows:
+            raise reading.too_many()
+        found = _to_example(row, config, labels_required, ids)
+        if isinstance(found, Example):
+            examples.append(found)
+        else:
+            rejected.append(found)
+        if on_progress is not None and rows_read % _ROWS_PER_PROGRESS == 0:
+            on_progress(rows_read)
+    assert rows_read == len(examples) + len(rejected)
+    if on_progress is not None:
+        on_progress(rows_read)
+    if not examples:
+        raise _none_usable(rejected)
+    return ReadResult(
+        examples=examples,
+        rejected=rejected,
+        rows_read=rows_read,
+        description={
+            "split": split,
+            "rows_read": rows_read,
+            "examples": len(examples),
+            "rejected": dict(Counter(row.reason for row in rejected)),
+            "missing_groups": _missing_groups(config, examples),
+            **reading.description(),
+        },
+    )
+
+
+class _Reading:
+    """The files of one split while they are read."""
+
+    def __init__(self, config: DataConfig, seed: int, labels_required: bool) -> None:
+        self._config = config
+        self._seed = seed
+        self._fields = dict.fromkeys(config.text_columns, "text")
+        if labels_required:
+            self._fields |= {config.label: "label"}
+            self._fields |= {config.group: "group"} if config.group else {}
+            self._fields |= dict.fromkeys(config.slices, "slices")
+        self._path: DataPath | None = None
+        self._files: list[dict[str, Any]] = []
+        self._assumptions: list[str] = []
+
+    def rows(self, path: DataPath) -> Iterator[Record | Rejected]:
+        """Every row of a path's files, or a sample of them all."""
+        self._path = path
+        config = self._config
+        named = [*config.text_columns, config.label, config.group, *config.slices]
+        options = ReadOptions(
+            encoding=config.encoding,
+            delimiter=config.delimiter,
+            header=config.header,
+            columns=tuple(name for name in named if name is not None),
+        )
+        readers = [open_reader(file, config.format, options) for file in path.files]
+        rows: Iterator[Record | Rejected] = chain.from_iterable(map(self._checked, readers))
+        if path.sample_rows is not None:
+            seed = derive_seed(self._seed, "sample", path.written)
+            rows = iter(sample_in_order(rows, path.sample_rows, seed))
+        yield from rows
+        for reader in readers:
+            self._note(reader, path)
+
+    def too_many(self) -> DataError:
+        """The error for a split with more than `max_rows` rows."""
+        most = self._config.max_rows
+        written = self._path.written if self._path is not None else ""
+        sample = f"{written}#{min(most, _SUGGESTED_SAMPLE_ROWS)}"
+        return DataError(
+            "there are too many rows",
+            file=written,
+            row=most + 1,
+            found=f"more than {most:,} rows",
+            expected=f"at most {most:,} (`max_rows`)",
+            fix=f"draw a sample by writing '{sample}', or raise `max_rows:`",
+        )
+
+    def description(self) -> dict[str, Any]:
+        """The part of the description that is about the files."""
+        return {"files": self._files, "assumptions": self._assumptions}
+
+    def _checked(self, reader: Reader) -> Iterator[Record | Rejected]:
+        """The rows of one file, after (or while) making sure that it has the columns."""
+        wanted = set(self._fields)
+        if reader.columns is not None:
+            self._refuse_missing(reader, list(reader.columns))
+            yield from reader.records()
+            return
+        seen: dict[str, None] = {}
+        for row in reader.records():
+            if isinstance(row, Record) and not wanted <= seen.keys():
+                seen |= dict.fromkeys(row.values)
+            yield row
+        if seen:
+            self._refuse_missing(reader, list(seen))
+
+    def _refuse_missing(self, reader: Reader, columns: list[str]) -> None:
+        name = next((name for name in self._fields if name not in columns), None)
+        if name is None:
+            return
+        field = self._fields[name]
+        near = nearest(name, columns) or nearest(name.lower(), [c.lower() for c in columns])
+        near = next((c for c in columns if near is not None and c.lower() == near.lower()), None)
+        headless = reader.details.get("header") is True and not set(self._fields) & set(columns)
+        hint = "; if the first row is no header, set `header: false`" if headless else ""
+        suggestion = f"did you mean {shown(near)}?" if near else f"correct `{field}:`"
+        raise DataError(
+            f"there is no column called {shown(name)}",
+            file=reader.file.name,
+            field=field,
+            found=f"the columns {shown_list(columns)}",
+            expected=f"a column called {shown(name)}, as `{field}:` says",
+            fix=suggestion + hint,
+        )
+
+    def _note(self, reader: Reader, path: DataPath) -> None:
+        columns = reader.columns
+        self._files.append(
+            {
+                "file": reader.file.name,
+                **reader.details,
+                "columns": None if columns is None else list(columns),
+                "blank_lines": reader.blank_lines,
+                "sample_rows": path.sample_rows,
+            }
+        )
+        self._assumptions += [a for a in reader.assumptions if a not in self._assumptions]
+
+
+def sample_in_order(
+    rows: Iterable[Record | Rejected], count: int, seed: int
+) -> list[Record | Rejected]:
+    """A uniform sample without replacement, in the original order; all rows when there are fewer.
+
+    Reservoir sampling (Vitter 1985, algorithm R): one pass, `count` rows in memory.
+    """
+    draw = random.Random(seed)
+    kept: list[tuple[int, Record | Rejected]] = []
+    for place, row in enumerate(rows):
+        if place < count:
+            kept.append((place, row))
+        elif (slot := draw.randrange(place + 1)) < count:
+            kept[slot] = (place, row)
+    return [row for _, row in sorted(kept, key=lambda pair: pair[0])]
+
+
+class _UnusableError(Exception):
+    """A row cannot be used; carries the code and the sentence for `Rejected`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def _to_example(
+    row: Record | Rejected, config: DataConfig, labels_required: bool, ids: ExampleIds
+) -> Example | Rejected:
+    if isinstance(row, Rejected):
+        return row
+    try:
+        inputs = {name: _cell(row, name) or "" for name in config.text_columns}
+        if not any(text.strip() for text in inputs.values()):
+            raise _UnusableError("empty_text", f"{_named(config.text_columns)} empty")
+        target = _key(row, config.label)
+        if target is None and labels_required:
+            raise _UnusableError("missing_label", f"{_named((config.label,))} empty")
+        group = _key(row, config.group) if config.group is not None else None
+        slices = {name: _key(row, name) for name in config.slices}
+    except _UnusableError as problem:
+        return Rejected(source=row.source, reason=problem.reason, message=problem.message)
+    return Example(
+        id=ids.assign(inputs, target, group),
+        source=row.source,
+        inputs=inputs,
+        target=target,
+        group=group,
+        columns={name: value for name, value in slices.items() if value is not None},
+    )
+
+
+def _cell(row: Record, name: str) -> str | None:
+    try:
+        text = as_text(row.values.get(name))
+    except NotTextError as problem:
+        message = f"the column {shown(name)} holds {problem}, where a text was expected"
+        raise _UnusableError("not_text", message) from problem
+    if text is not None and not text.isascii() and BAD_BYTE.search(text):
+        message = f"the column {shown(name)} holds bytes that are no characters in its encoding"
+        raise _UnusableError("bad_encoding", message)
+    return text
+
+
+def _key(row: Record, name: str) -> str | None:
+    """A value that is compared, not read: without outer white space, equal ones kept once."""
+    text = (_cell(row, name) or "").strip()
+    return intern(text) if text else None
+
+
+def _named(columns: tuple[str, ...]) -> str:
+    names = shown_list(list(columns))
+    return f"the column {names} is" if len(columns) == 1 else f"the columns {names} are"
+
+
+def _missing_groups(config: DataConfig, examples: list[Example]) -> int:
+    return 0 if config.group is None else sum(example.group is None for example in examples)
+
+
+def _none_usable(rejected: list[Rejected]) -> DataError:
+    first = rejected[0]
+    counts = Counter(row.reason for row in rejected).most_common()
+    return DataError(
+        f"none of the {format_count(len(rejected), 'row')} can be used",
+        file=first.source.file,
+        row=first.source.row,
+        found=", ".join(f"{reason}: {count:,}" for reason, count in counts)
+        + f"; the first one: {first.message}",
+        expected="rows with a text and a label",
+        fix="correct the rows, or check `text:`, `label:` and `format:`",
+    )

@@ -1,0 +1,121 @@
+"""Who is in train, dev and test: stratified, whole groups together, the same for the same seed.
+
+Rows with equal text after normalisation always travel together, so that no split of ours puts a
+copy of a test row into train. Arrays are aligned with the examples: `targets` int64 [n] holds the
+class of each row, `groups` int64 [n] a number for each group.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from tunewright.core.seeds import derive_seed
+
+MIN_DEV_ROWS = 200
+MAX_DEV_ROWS = 2000
+FOLDS_BELOW_ROWS = 500
+FOLDS_BELOW_ROWS_PER_CLASS = 20
+
+
+def group_numbers(texts: Sequence[str], groups: Sequence[str | None]) -> np.ndarray:
+    """One number for all rows that must stay together: same text, or same named group.
+
+    Args:
+        texts: normalised text of each row.
+        groups: the group column's value, or None.
+    """
+    parent = list(range(len(texts)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    first_with: dict[tuple[str, str], int] = {}
+    for row, (text, group) in enumerate(zip(texts, groups, strict=True)):
+        for key in (("text", text), *((("group", group),) if group is not None else ())):
+            other = first_with.setdefault(key, row)
+            parent[root(row)] = root(other)
+    return np.array([root(row) for row in range(len(texts))], dtype=np.int64)
+
+
+def hold_out(targets: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Choose whole groups that together hold about `fraction` of every class.
+
+    A group is taken when that brings the held-out class counts nearer to their quota. A class
+    whose quota rounds to nothing stays behind, so a class with a single row is never tested on
+    without having been learned.
+
+    Returns:
+        bool [n], True for held-out rows.
+    """
+    members = _members(groups)
+    quota = fraction * np.bincount(targets).astype(float)
+    held = np.zeros_like(quota)
+    chosen = np.zeros(len(targets), dtype=bool)
+    for rows in _shuffled(members, seed):
+        counts = np.bincount(targets[rows], minlength=len(quota))
+        missing = quota - held
+        if ((missing - counts) ** 2).sum() < (missing**2).sum():
+            chosen[rows] = True
+            held += counts
+    return chosen
+
+
+def assign_folds(targets: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Give every group to the fold that has least of its classes.
+
+    Returns:
+        int64 [n], the fold of each row.
+    """
+    counts = np.zeros((folds, int(targets.max()) + 1))
+    fold_of = np.zeros(len(targets), dtype=np.int64)
+    for rows in _shuffled(_members(groups), seed):
+        group = np.bincount(targets[rows], minlength=counts.shape[1])
+        crowding = counts @ group + 1e-6 * counts.sum(1)
+        fold = int(crowding.argmin())
+        fold_of[rows] = fold
+        counts[fold] += group
+    return fold_of
+
+
+def nested_order(targets: np.ndarray, seed: int, number: int) -> np.ndarray:
+    """An order of the rows in which every prefix is stratified and covers every class early.
+
+    Subsets of the learning curve are prefixes of it, hence nested.
+    """
+    rng = np.random.default_rng(derive_seed(seed, "order", number))
+    place = np.zeros(len(targets))
+    for target in np.unique(targets):
+        rows = rng.permutation(np.flatnonzero(targets == target))
+        place[rows] = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+        place[rows[0]] = rng.random() * 1e-6
+    return np.argsort(place, kind="stable")
+
+
+def dev_fraction(rows: int, wanted: float) -> float:
+    """Share of the rows for dev: as wanted, but at least 200 rows and at most 2,000."""
+    return min(max(wanted * rows, MIN_DEV_ROWS), MAX_DEV_ROWS) / rows
+
+
+def too_few_for_dev(rows: int, classes: int) -> bool:
+    """Whether folds should take the place of a dev set: it would be too small to choose by."""
+    return rows < max(FOLDS_BELOW_ROWS, FOLDS_BELOW_ROWS_PER_CLASS * classes)
+
+
+def _members(groups: np.ndarray) -> list[np.ndarray]:
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups.tolist()):
+        members[group].append(row)
+    return [np.array(rows) for rows in members.values()]
+
+
+def _shuffled(members: list[np.ndarray], seed: int) -> list[np.ndarray]:
+    """Large groups first, since they fit worst; equal ones in random order."""
+    rng = np.random.default_rng(seed)
+    order = [members[index] for index in rng.permutation(len(members))]
+    return sorted(order, key=len, reverse=True)

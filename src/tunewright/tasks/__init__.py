@@ -1,0 +1,12 @@
+"""What is predicted: how an input is rendered, and how an output is read and scored."""
+
+from tunewright.core.registry import Registry
+from tunewright.tasks.base import Task
+
+TASKS: Registry[Task] = Registry(
+    "task",
+    base="tunewright.tasks.base:Task",
+    builtin={"classify": "tunewright.tasks.classify:Classify"},
+)
+
+__all__ = ["TASKS", "Task"]

@@ -1,0 +1,146 @@
+"""The calibration stage: how to compute on this machine, and how long things take on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tunewright.core.events import Progress
+from tunewright.core.seeds import derive_seed
+from tunewright.data.dataset import FIT
+from tunewright.objectives.base import Batch
+from tunewright.strategies.base import EMBEDDINGS
+from tunewright.train.member import Member, TrainingSet
+from tunewright.train.numerics import calibrate
+from tunewright.train.recipe import Hyperparameters, Phase, Recipe, Selection, StrategySpec, Trial
+from tunewright.train.source import Source, StateSource
+from tunewright.train.workspace import Workspace, WorkspaceSpec
+from tunewright.workers.base import Context, JobHandler
+
+_SAMPLE_ROWS = 512
+_STEPS = 8
+
+
+class Calibrate(JobHandler):
+    """Payload: `workspace` (without numerics), `seed`, `threads`, `batch_size`, `strategies`.
+
+    Returns the numerics and measured rates. Seconds are wall seconds at the chosen threads.
+    """
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        spec = WorkspaceSpec(**payload["workspace"])
+        plain = Workspace.of(context, spec)
+        lengths = plain.tokens(FIT).lengths
+        backbone = plain.encoder.backbone.config
+        numerics = calibrate(
+            dim=plain.encoder.dim,
+            heads=int(backbone.num_attention_heads),
+            batch=int(payload["batch_size"]),
+            tokens=int(np.median(lengths)),
+            threads=payload["threads"],
+        )
+        chosen = Workspace.of(context, spec.model_copy(update={"numerics": numerics.as_dict()}))
+        rng = np.random.default_rng(derive_seed(int(payload["seed"]), "calibration"))
+        rows = rng.permutation(len(lengths))[:_SAMPLE_ROWS]
+        strategies = [StrategySpec(**values) for values in payload["strategies"]]
+        encode_seconds = _encode_seconds(chosen, rows)
+        rates = []
+        for number, strategy in enumerate(strategies):
+            context.emit(
+                Progress(activity="calibration", done=number, total=len(strategies))
+            )
+            rates.append(_training_rate(chosen, strategy, rows, int(payload["batch_size"])))
+        return {
+            "numerics": numerics.as_dict(),
+            "encode_seconds_per_token": encode_seconds,
+            "training": rates,
+            "max_length": chosen.max_length,
+            "depth": chosen.encoder.depth,
+            "dim": chosen.encoder.dim,
+            "parameters": sum(p.numel() for p in chosen.encoder.backbone.parameters()),
+            "pooling": chosen.encoder.pooling.mode,
+            "pooling_from_card": chosen.encoder.pooling.from_card,
+            "model_hash": chosen.encoder.resolved.content_hash,
+            "model_source": chosen.encoder.resolved.source,
+            "tokens": {
+                "fit": int(lengths.sum()),
+                "mean": float(lengths.mean()),
+                "test": int(chosen.tokens("test").lengths.sum()),
+            },
+        }
+
+
+def _encode_seconds(workspace: Workspace, rows: np.ndarray) -> float:
+    """Wall seconds a token of a whole forward takes."""
+    texts = workspace.texts(FIT)
+    sample = [texts[row] for row in rows]
+    tokens = int(workspace.tokens(FIT).lengths[rows].sum())
+    workspace.embed(sample[:64])
+    return _seconds(lambda: workspace.embed(sample)) / tokens
+
+
+def _training_rate(
+    workspace: Workspace, strategy: StrategySpec, rows: np.ndarray, batch_size: int
+) -> dict[str, Any]:
+    """What one strategy costs: seconds a token and megabytes, measured over a few real steps."""
+    from accelerate import Accelerator
+
+    encoder = workspace.encoder
+    recipe = Recipe(
+        model=encoder.resolved.content_hash,
+        phase=Phase(strategy=strategy, hyperparameters=Hyperparameters()),
+    )
+    trial = Trial(recipe=recipe, selection=Selection(), seed=0, data=workspace.dataset.content_hash)
+    data = TrainingSet(
+        targets=workspace.dataset.fit.targets,
+        classes=len(workspace.dataset.labels),
+        fit=rows,
+        dev=rows[:0],
+    )
+    accelerator = Accelerator(cpu=True)
+    member = Member(trial, encoder, data, None, workspace.layout.root, accelerator)
+    depth = member.lowest_trained_layer
+    stored = depth > 0 and workspace.can_store(depth)
+    source: Source = workspace.token_source(FIT)
+    if stored:
+        source = _pretended_states(workspace, depth)
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+    def steps() -> None:
+        for batch in batches[:_STEPS]:
+            targets = torch.from_numpy(np.maximum(data.targets[batch], 0))
+            member.step([Batch(inputs=source.inputs(batch), targets_b=targets, rows=batch)], 1000)
+
+    member.step([_batch(source, data, batches[0])], 1000)
+    seconds = _seconds(steps)
+    timed = np.concatenate(batches[:_STEPS])
+    return {
+        "strategy": strategy.model_dump(mode="json"),
+        "seconds_per_token": seconds / int(source.lengths[timed].sum()),
+        "trainable_parameters": sum(p.numel() for p in member.weights().values()),
+        "stored_depth": depth if stored else None,
+        "lowest_trained_layer": None if depth == EMBEDDINGS else depth,
+    }
+
+
+def _batch(source: Source, data: TrainingSet, rows: np.ndarray) -> Batch:
+    targets = torch.from_numpy(np.maximum(data.targets[rows], 0))
+    return Batch(inputs=source.inputs(rows), targets_b=targets, rows=rows)
+
+
+def _pretended_states(workspace: Workspace, depth: int) -> StateSource:
+    """States of the right shape: timing needs no true values, and true ones would cost a pass."""
+    tokens = workspace.tokens(FIT)
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((len(tokens.ids), workspace.encoder.dim), dtype=np.float32)
+    return StateSource(values, tokens.offsets, tokens.lengths, depth)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,115 @@
+"""One warm worker process, spoken to in JSON lines.
+
+The worker gets its jobs on standard input and answers on what was its standard output; it sends
+whatever a library prints to the log instead. When the supervisor dies, the worker's
+input ends and it leaves at once; when the worker dies, the answers end and the supervisor knows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from tunewright.core.errors import TunewrightError, error_from_dict
+from tunewright.core.events import Done, Failed, event_from_dict
+from tunewright.core.files import writing
+from tunewright.workers.base import Job, OnEvent, Worker, WorkerDiedError
+
+_MAIN = "tunewright.workers.process_main"
+
+
+class ProcessWorker(Worker):
+    """A worker in a process of its own, started at the first job."""
+
+    def __init__(self, study: Path) -> None:
+        self._study = study
+        self._log = study / "worker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: IO[str] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process, so that its imports run while the caller does other things."""
+        if self._process is not None:
+            return
+        with writing(self._log):
+            self._study.mkdir(parents=True, exist_ok=True)
+            log = self._log.open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _MAIN, str(self._study)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # an interrupt at the keyboard is the supervisor's to handle
+            )
+        assert self._process.stdout is not None
+        self._answers = io.TextIOWrapper(self._process.stdout, encoding="utf-8")
+
+    def run(self, job: Job, on_event: OnEvent) -> dict[str, Any]:
+        self.start()
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._answers is not None
+        line = json.dumps({"handler": job.handler, "payload": job.payload, "title": job.title})
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+        for answer in self._answers:
+            event = event_from_dict(json.loads(answer))
+            if isinstance(event, Done):
+                return event.result
+            if isinstance(event, Failed):
+                raise self._failure(event)
+            on_event(event)
+        raise self._died()
+
+    def close(self) -> None:
+        """Ask the process to leave, and make it leave."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if self._answers is not None:
+            self._answers.close()
+            self._answers = None
+
+    def _failure(self, event: Failed) -> TunewrightError:
+        if event.traceback is None:
+            return error_from_dict(event.error)
+        return TunewrightError(
+            f"a bug in Tunewright: {event.error.get('what')}",
+            file=self._log,
+            fix="please report it with the end of this log file",
+        )
+
+    def _died(self) -> WorkerDiedError:
+        assert self._process is not None
+        code = self._process.wait()
+        self.close()
+        return WorkerDiedError(f"the worker process {_ending(code)}", file=self._log)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""
+        return f"was ended by {name}{hint}"
+    return f"ended with exit code {code}"
