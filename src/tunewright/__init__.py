@@ -1,9 +1,9 @@
 """Tunewright measures whether fine-tuning is worth it on your data, and trains the winner.
 
-    import tunewright
+import tunewright
 
-    result = tunewright.Project.load("tunewright.yaml").run()
-    print(result.verdict.sentence)
+result = tunewright.Project.load("tunewright.yaml").run()
+print(result.verdict.sentence)
 """
 
 from __future__ import annotations

@@ -75,9 +75,7 @@ def test_a_pickle_is_refused_by_its_first_bytes(write: Write, protocol: int) -> 
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".PICKLE", ".joblib", ".pt", ".npz"])
-def test_a_pickle_is_refused_by_its_name_without_being_opened(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_a_pickle_is_refused_by_its_name_without_being_opened(tmp_path: Path, suffix: str) -> None:
     missing = DataFile(path=tmp_path / f"train{suffix}", name=f"train{suffix}")
     with pytest.raises(DataError, match="the file is not text"):
         refuse_binary(missing)

@@ -26,11 +26,17 @@ def test_three_lines_are_enough() -> None:
     minimal = validate(DataConfig, YamlDocument.parse(MINIMAL))
     assert (minimal.test, minimal.dev, minimal.group, minimal.slices) == (None, None, None, [])
     assert (minimal.test_size, minimal.dev_size, minimal.folds) == (0.2, 0.1, 5)
-    assert (minimal.max_rows, minimal.on_leak, minimal.format) == (200_000, "drop_from_train", "auto")
+    assert (minimal.max_rows, minimal.on_leak, minimal.format) == (
+        200_000,
+        "drop_from_train",
+        "auto",
+    )
 
 
 def test_every_field_is_documented() -> None:
-    undocumented = [name for name, field in DataConfig.model_fields.items() if not field.description]
+    undocumented = [
+        name for name, field in DataConfig.model_fields.items() if not field.description
+    ]
     assert undocumented == []
 
 

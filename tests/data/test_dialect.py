@@ -21,6 +21,7 @@ def lines(*rows: str) -> list[str]:
         (lines("id,text,tags", "1,hello,a|b", "2,bye,c|d"), ",", 3),
         (lines("just text", "with, a comma", "and, two, commas"), ",", 1),
         (lines("text", "hello", "bye"), ",", 1),
+        (lines("one, half", "the other half"), ",", 1),
         ([], ",", 1),
     ],
 )

@@ -12,6 +12,7 @@ TEXTS = ["I lost my card yesterday", "Where is my money now", "The app does not 
     [
         ([["text", "label"], *[[t, "x"] for t in TEXTS]], True, "known column names"),
         ([["question", "grade"], *[[t, "x"] for t in TEXTS]], True, "known column name"),
+        ([["Text der Frage", "Thema"], *[[t * 9, "x"] for t in TEXTS]], True, "short names"),
         ([["Satz", "Thema"], *[[t, "x"] for t in TEXTS]], True, "short names"),
         ([["frage", "anzahl"], ["a", "1"], ["b", "2"]], True, "above a column of numbers"),
         ([["user_text", "intent_name"], ["a", "b"]], True, "known column names"),

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from tunewright.data.names import GROUP_NAMES, LABEL_NAMES, TEXT_NAMES, is_known_name, rank_of, words_of
+from tunewright.data.names import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    TEXT_NAMES,
+    is_known_name,
+    rank_of,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path: Path, write:
 def test_a_missing_part_of_a_pair_is_named(tmp_path: Path, write: Write) -> None:
     write("texts.txt", "x")
     write("labels.txt", "x")
-    with pytest.raises(DataError, match="did you mean 'labels.txt'") as caught:
+    with pytest.raises(DataError, match=r"did you mean 'labels\.txt'") as caught:
         resolve_paths("texts.txt+label.txt", tmp_path)
     assert caught.value.file == "label.txt"
 

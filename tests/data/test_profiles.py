@@ -33,9 +33,11 @@ def test_an_empty_column_divides_nothing_by_zero() -> None:
         (["1", "2", "3", "4", "5"] * 10, True, False),
         (["0.0", "1.0"] * 10, True, False),
         ([str(n) for n in range(77)] * 10, True, False),
-        ([f"{n}.5" for n in range(20)] * 10, False, True),
+        ([f"{n}.5" for n in range(10)] * 10, True, False),
+        ([f"{n}.5" for n in range(11)] * 10, False, True),
         ([f"{n},5" for n in range(20)] * 10, False, True),
-        ([str(n) for n in range(100)] * 3, False, True),
+        ([str(n) for n in range(20)] * 2, True, False),
+        ([str(n) for n in range(21)] * 2, False, True),
         (["same"] * 10, False, False),
         ([f"text {n}" for n in range(10)], False, False),
         (["a long text " * 10, "another long text " * 10] * 10, False, False),
@@ -50,5 +52,6 @@ def test_labels_are_told_from_quantities_and_texts(
 
 def test_slices_are_few() -> None:
     assert profile("c", ["web", "phone"] * 10).is_slice
+    assert profile("c", [f"shop {n}" for n in range(20)] * 10).is_slice
     assert not profile("c", [f"shop {n}" for n in range(21)] * 10).is_slice
     assert not profile("c", ["a" * 50, "b" * 50] * 10).is_slice

@@ -12,6 +12,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count, format_percent
 from tunewright.data import split
 from tunewright.data.dataset import FIT
+from tunewright.evaluate.calibration import softmax
 
 _FEW_ROWS = 5
 _DOMINANT = 0.5
@@ -154,7 +155,6 @@ class LabelErrors(Check):
 
     def _out_of_fold(self, data: AuditInput, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [n, present classes] by probes that have not seen the row; and labels."""
-        from tunewright.candidates.base import softmax
         from tunewright.train.probe import PROBE_C, fit_probe
 
         vectors = data.workspace.vectors(FIT)[rows]

@@ -35,7 +35,9 @@ class Leaks(Check):
             message=f"{format_count(count, 'training row')} {what}"
             + (": the same text stands in the test set" if removed else ""),
             consequence="a model that has seen a test row answers it from memory, and the score "
-            "would be too good" if removed else "the test score will be too good",
+            "would be too good"
+            if removed
+            else "the test score will be too good",
             fix="" if removed else "set `on_leak: drop_from_train`",
             rows=rows,
             numbers={"share_of_test": count / max(1, len(data.test))},

@@ -37,7 +37,11 @@ class Length(Check):
             )
         ]
         rows = [
-            row_of(data.workspace.part(part), int(row), f"{found[row]:,} tokens, {found[row] - limit:,} lost")
+            row_of(
+                data.workspace.part(part),
+                int(row),
+                f"{found[row]:,} tokens, {found[row] - limit:,} lost",
+            )
             for part, found in lengths.items()
             for row in np.flatnonzero(found > limit)
         ]

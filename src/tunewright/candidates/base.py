@@ -129,11 +129,3 @@ def load_candidate(folder: Path) -> tuple[Candidate, dict[str, Any]]:
     check_safetensors(folder / "arrays.safetensors")
     candidate.state = State(load_file(folder / "arrays.safetensors"), description["values"])
     return candidate, description
-
-
-def softmax(logits_nc: np.ndarray) -> np.ndarray:
-    """Row-wise softmax, float32 [n, c]."""
-    shifted = logits_nc - logits_nc.max(1, keepdims=True)
-    exponentials = np.exp(shifted, dtype=np.float64)
-    result: np.ndarray = (exponentials / exponentials.sum(1, keepdims=True)).astype(np.float32)
-    return result

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tunewright.candidates.base import Candidate, Labelled, Setting, Texts, softmax
+from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
 from tunewright.core.config import Config
+from tunewright.evaluate.calibration import softmax
 from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
 
 

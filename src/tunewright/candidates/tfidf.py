@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from tunewright.candidates.base import Candidate, Labelled, Setting, Texts, softmax
+from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
 from tunewright.core.config import Config
+from tunewright.evaluate.calibration import softmax
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

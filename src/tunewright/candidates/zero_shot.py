@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunewright.candidates.base import Candidate, Labelled, Setting, Texts, softmax
+from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
+from tunewright.evaluate.calibration import softmax
 
 SIMILARITY_SCALE = 20.0
 """Factor on cosine similarities before the softmax: the temperature 0.05 of such encoders."""

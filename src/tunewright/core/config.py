@@ -94,7 +94,9 @@ class YamlDocument:
         except UnicodeDecodeError as problem:
             raise ConfigError("the file is not UTF-8 text", file=path) from problem
         except OSError as problem:
-            raise ConfigError(f"the file cannot be read: {problem.strerror}", file=path) from problem
+            raise ConfigError(
+                f"the file cannot be read: {problem.strerror}", file=path
+            ) from problem
         return cls.parse(text, path)
 
     @classmethod

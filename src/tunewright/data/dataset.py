@@ -128,9 +128,7 @@ def _part(
     return Part(
         ids=ids,
         inputs=[json.loads(columns["inputs"][row]) for row in rows],
-        targets=np.array(
-            [number.get(columns["target"][row], -1) for row in rows], dtype=np.int64
-        ),
+        targets=np.array([number.get(columns["target"][row], -1) for row in rows], dtype=np.int64),
         groups=[columns["group"][row] for row in rows],
         columns=[json.loads(columns["columns"][row]) for row in rows],
         sources=[

@@ -66,26 +66,26 @@ def find_dialect(lines: list[str], wanted: str | None) -> Dialect:
     characters in a tab-separated file where reading them as quotes breaks rows that are otherwise
     alike.
     """
-    divisions = [_divide(lines, mark) for mark in (wanted or _DELIMITERS)]
-    usable = [d for d in divisions if d.field_count > 1 and d.share > _CLEAR_MAJORITY]
-    if wanted is not None or not usable:
-        best = divisions[-1]
-        field_count = max(1, best.field_count) if wanted is not None else 1
-        why = None
-    else:
-        best = max(usable, key=lambda division: division.rank)
-        field_count = best.field_count
-        why = (
-            f"the fields are separated by a {_WORDS[best.delimiter]}, because it divides "
-            f"{best.share:.0%} of the first rows into {field_count} fields"
-        )
-    unquoted = _divide(lines, best.delimiter, quoted=False)
-    plain = best.delimiter == "\t" and best.broken and unquoted.share == 1
+    best = _best(lines) if wanted is None else _divide(lines, wanted)
+    if best is None:
+        return Dialect(delimiter=",", field_count=1)
+    quoted = True
+    if best.delimiter == "\t" and best.broken:
+        unquoted = _divide(lines, best.delimiter, quoted=False)
+        if unquoted.share == 1:
+            best, quoted = unquoted, False
     return Dialect(
         delimiter=best.delimiter,
-        quoted=not plain,
-        field_count=unquoted.field_count if plain else field_count,
-        assumption=why,
+        quoted=quoted,
+        field_count=max(1, best.field_count),
+        assumption=None if wanted is not None else _reason(best),
+    )
+
+
+def _reason(best: _Division) -> str:
+    return (
+        f"the fields are separated by a {_WORDS[best.delimiter]}, because it divides "
+        f"{best.share:.0%} of the first rows into {best.field_count} fields"
     )
 
 
@@ -95,9 +95,17 @@ def looks_delimited(lines: list[str]) -> bool:
     Nearly all of them must have the same number of fields. Commas, which prose is full of, must
     also stand between known column names in the first line.
     """
-    best = max((_divide(lines, mark) for mark in _DELIMITERS), key=lambda division: division.rank)
-    alike = best.field_count > 1 and best.share >= _NEARLY_ALL
-    return alike and (best.delimiter != "," or best.known_names > 1)
+    best = _best(lines)
+    if best is None or best.share < _NEARLY_ALL:
+        return False
+    return best.delimiter != "," or best.known_names > 1
+
+
+def _best(lines: list[str]) -> _Division | None:
+    """The delimiter that divides the lines best, None when none divides most of them alike."""
+    divisions = [_divide(lines, mark) for mark in _DELIMITERS]
+    usable = [d for d in divisions if d.field_count > 1 and d.share > _CLEAR_MAJORITY]
+    return max(usable, key=lambda division: division.rank, default=None)
 
 
 def _divide(lines: list[str], delimiter: str, *, quoted: bool = True) -> _Division:

@@ -32,7 +32,7 @@ def find_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     for cell, column in zip(first, below, strict=True):
         if NUMBER.fullmatch(cell) and any(NUMBER.fullmatch(value) for value in column):
             return False, f"it holds the number {shown(cell)} as the rows below do"
-        if cell and cell in column and len(set(column)) <= len(column) / 2:
+        if cell and cell in column:
             return False, f"its value {shown(cell)} occurs again in the rows below"
     if known:
         return True, f"it holds the known column name {shown(known[0])}"

@@ -42,13 +42,14 @@ TEXT_PAIRS = (
 
 _KNOWN = {*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *NUMBER_NAMES, *SPLIT_NAMES}
 _KNOWN |= {"date", "time", "timestamp", "name", "source", "language", "lang", "channel"}
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|\d+|[^\W\d_]+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"[^\W_]+")
 _IDENTIFIER = re.compile(r"[^\W\d][\w.\-]{0,39}")
 
 
 def words_of(name: str) -> list[str]:
     """The lower-case words of a column name: `customerId` and `customer_id` have the same two."""
-    return [word.lower() for word in _WORD.findall(name)]
+    return [word.lower() for word in _WORD.findall(_HUMP.sub(" ", name))]
 
 
 def is_known_name(cell: str) -> bool:

@@ -66,7 +66,7 @@ def resolve_paths(written: str | Sequence[str], folder: Path) -> list[DataPath]:
 
 def _resolve(written: str, folder: Path) -> DataPath:
     sample = _SAMPLE.fullmatch(written)
-    if sample is None or _is_file(_absolute(written, folder)):
+    if sample is None or _is_file(_located(written, folder)):
         return DataPath(written=written, files=_find(written, folder))
     rows = int(sample["rows"])
     if rows == 0:
@@ -80,7 +80,7 @@ def _resolve(written: str, folder: Path) -> DataPath:
 
 
 def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
-    path = _absolute(written, folder)
+    path = _located(written, folder)
     if _is_file(path):
         return (DataFile(path=path, name=_shown(path, folder)),)
     if _is_folder(path):
@@ -101,14 +101,14 @@ def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
 def _find_pair(written: str, folder: Path) -> DataFile | None:
     """The text file and the label file around a '+', or None where no '+' stands between two."""
     for plus in re.finditer(r"\+", written):
-        texts = _absolute(written[: plus.start()], folder)
-        labels = _absolute(written[plus.end() :], folder)
+        texts = _located(written[: plus.start()], folder)
+        labels = _located(written[plus.end() :], folder)
         if _is_file(texts) and _is_file(labels):
             label_file = DataFile(path=labels, name=_shown(labels, folder))
             return DataFile(path=texts, name=_shown(texts, folder), labels=label_file)
     left, plus_sign, right = written.partition("+")
     if plus_sign and left and right:
-        raise _missing(right if _is_file(_absolute(left, folder)) else left, folder)
+        raise _missing(right if _is_file(_located(left, folder)) else left, folder)
     return None
 
 
@@ -122,7 +122,7 @@ def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
         raise DataError("the pattern cannot be used", file=written, found=str(problem)) from problem
     found = [path for path in found if not path.name.startswith(".")]
     if not found:
-        parent = _absolute(written, folder).parent
+        parent = _located(written, folder).parent
         raise DataError(
             "the pattern matches no file",
             file=written,
@@ -133,7 +133,7 @@ def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
 
 
 def _missing(written: str, folder: Path) -> DataError:
-    path = _absolute(written, folder)
+    path = _located(written, folder)
     parent = path.parent
     if not _is_folder(parent):
         return DataError(
@@ -166,7 +166,7 @@ def _refuse_twice(files: list[DataFile]) -> None:
         seen.add(place)
 
 
-def _absolute(written: str, folder: Path) -> Path:
+def _located(written: str, folder: Path) -> Path:
     return folder / _expanded(written)
 
 

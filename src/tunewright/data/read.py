@@ -94,14 +94,7 @@ def read_examples(
         examples=examples,
         rejected=rejected,
         rows_read=rows_read,
-        description={
-            "split": split,
-            "rows_read": rows_read,
-            "examples": len(examples),
-            "rejected": dict(Counter(row.reason for row in rejected)),
-            "missing_groups": _missing_groups(config, examples),
-            **reading.description(),
-        },
+        description={"split": split, **_counts(config, examples, rejected), **reading.notes()},
     )
 
 
@@ -154,7 +147,7 @@ class _Reading:
             fix=f"draw a sample by writing '{sample}', or raise `max_rows:`",
         )
 
-    def description(self) -> dict[str, Any]:
+    def notes(self) -> dict[str, Any]:
         """The part of the description that is about the files."""
         return {"files": self._files, "assumptions": self._assumptions}
 
@@ -177,9 +170,7 @@ class _Reading:
         name = next((name for name in self._fields if name not in columns), None)
         if name is None:
             return
-        field = self._fields[name]
-        near = nearest(name, columns) or nearest(name.lower(), [c.lower() for c in columns])
-        near = next((c for c in columns if near is not None and c.lower() == near.lower()), None)
+        field, near = self._fields[name], _nearest_column(name, columns)
         headless = reader.details.get("header") is True and not set(self._fields) & set(columns)
         hint = "; if the first row is no header, set `header: false`" if headless else ""
         suggestion = f"did you mean {shown(near)}?" if near else f"correct `{field}:`"
@@ -276,13 +267,28 @@ def _key(row: Record, name: str) -> str | None:
     return intern(text) if text else None
 
 
+def _nearest_column(name: str, columns: list[str]) -> str | None:
+    """The column closest in spelling, whatever the case of its letters."""
+    by_lower = {column.lower(): column for column in columns}
+    near = nearest(name.lower(), list(by_lower))
+    return None if near is None else by_lower[near]
+
+
 def _named(columns: tuple[str, ...]) -> str:
     names = shown_list(list(columns))
     return f"the column {names} is" if len(columns) == 1 else f"the columns {names} are"
 
 
-def _missing_groups(config: DataConfig, examples: list[Example]) -> int:
-    return 0 if config.group is None else sum(example.group is None for example in examples)
+def _counts(
+    config: DataConfig, examples: list[Example], rejected: list[Rejected]
+) -> dict[str, Any]:
+    ungrouped = 0 if config.group is None else sum(e.group is None for e in examples)
+    return {
+        "rows_read": len(examples) + len(rejected),
+        "examples": len(examples),
+        "rejected": dict(Counter(row.reason for row in rejected)),
+        "missing_groups": ungrouped,
+    }
 
 
 def _none_usable(rejected: list[Rejected]) -> DataError:

@@ -174,7 +174,11 @@ def _write_card(folder: Path, encoder: Encoder, classes: int) -> None:
             "word_embedding_dimension": encoder.dim,
             **{
                 f"pooling_mode_{name}": mode == encoder.pooling.mode
-                for mode, name in (("cls", "cls_token"), ("mean", "mean_tokens"), ("max", "max_tokens"))
+                for mode, name in (
+                    ("cls", "cls_token"),
+                    ("mean", "mean_tokens"),
+                    ("max", "max_tokens"),
+                )
             },
         },
     )

@@ -49,9 +49,13 @@ class Pooling:
                 file=folder / "modules.json",
                 expected="Transformer, Pooling and Normalize",
             )
-        card = read_json(folder / str(kinds["Pooling"]) / "config.json") if "Pooling" in kinds else {}
+        card = (
+            read_json(folder / str(kinds["Pooling"]) / "config.json") if "Pooling" in kinds else {}
+        )
         mode = card.get("pooling_mode")
-        modes = [mode] if isinstance(mode, str) else [m for k, m in _CARD_MODES.items() if card.get(k)]
+        modes = (
+            [mode] if isinstance(mode, str) else [m for k, m in _CARD_MODES.items() if card.get(k)]
+        )
         if len(modes) != 1 or modes[0] not in _CARD_MODES.values():
             raise ModelError(
                 "the model's card asks for a way of pooling that is not supported",

@@ -97,9 +97,7 @@ def check_safetensors(path: Path) -> None:
             raise _damaged(path, f"a header that is not JSON ({problem})") from problem
     try:
         spans = sorted(
-            tuple(entry["data_offsets"])
-            for name, entry in header.items()
-            if name != "__metadata__"
+            tuple(entry["data_offsets"]) for name, entry in header.items() if name != "__metadata__"
         )
     except (AttributeError, KeyError, TypeError) as problem:
         raise _damaged(path, "a header without tensor offsets") from problem

@@ -40,19 +40,21 @@ class Tokens:
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
 
-def tokenize(
-    tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int
-) -> Tokens:
+def tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int) -> Tokens:
     """Token ids of `texts`, special tokens included, each cut at `max_length` tokens."""
     rows: list[np.ndarray] = []
     full_lengths = np.zeros(len(texts), dtype=np.int32)
     for start in range(0, len(texts), _CHUNK_TEXTS):
-        chunk = [text.encode("utf-8", "replace").decode() for text in texts[start : start + _CHUNK_TEXTS]]
+        chunk = [
+            text.encode("utf-8", "replace").decode() for text in texts[start : start + _CHUNK_TEXTS]
+        ]
         encoded = tokenizer(chunk, add_special_tokens=True, verbose=False)["input_ids"]
         for position, ids in enumerate(encoded):
             full_lengths[start + position] = len(ids)
             if len(ids) > max_length:
-                ids = tokenizer(chunk[position], truncation=True, max_length=max_length)["input_ids"]
+                ids = tokenizer(chunk[position], truncation=True, max_length=max_length)[
+                    "input_ids"
+                ]
             rows.append(np.asarray(ids, dtype=np.int32))
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])

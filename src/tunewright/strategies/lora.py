@@ -18,7 +18,12 @@ _ADAPTER = "default"
 class LoraSettings(Config):
     """Settings of `lora`."""
 
-    aliases = {"r": "lora_r", "lora_rank": "lora_r", "alpha": "lora_alpha", "lora_target": "target_modules"}
+    aliases = {
+        "r": "lora_r",
+        "lora_rank": "lora_r",
+        "alpha": "lora_alpha",
+        "lora_target": "target_modules",
+    }
 
     lora_r: int = Field(default=16, ge=1)
     """Rank of each update."""

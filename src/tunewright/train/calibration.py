@@ -17,6 +17,7 @@ from tunewright.strategies.base import EMBEDDINGS
 from tunewright.train.member import Member, TrainingSet
 from tunewright.train.numerics import calibrate
 from tunewright.train.recipe import Hyperparameters, Phase, Recipe, Selection, StrategySpec, Trial
+from tunewright.train.schedule import schedule_for
 from tunewright.train.source import Source, StateSource
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
@@ -50,9 +51,7 @@ class Calibrate(JobHandler):
         encode_seconds = _encode_seconds(chosen, rows)
         rates = []
         for number, strategy in enumerate(strategies):
-            context.emit(
-                Progress(activity="calibration", done=number, total=len(strategies))
-            )
+            context.emit(Progress(activity="calibration", done=number, total=len(strategies)))
             rates.append(_training_rate(chosen, strategy, rows, int(payload["batch_size"])))
         return {
             "numerics": numerics.as_dict(),
@@ -94,7 +93,13 @@ def _training_rate(
         model=encoder.resolved.content_hash,
         phase=Phase(strategy=strategy, hyperparameters=Hyperparameters()),
     )
-    trial = Trial(recipe=recipe, selection=Selection(), seed=0, data=workspace.dataset.content_hash)
+    trial = Trial(
+        recipe=recipe,
+        selection=Selection(),
+        seed=0,
+        data=workspace.dataset.content_hash,
+        numerics=workspace.numerics.name,
+    )
     data = TrainingSet(
         targets=workspace.dataset.fit.targets,
         classes=len(workspace.dataset.labels),
@@ -108,19 +113,22 @@ def _training_rate(
     source: Source = workspace.token_source(FIT)
     if stored:
         source = _pretended_states(workspace, depth)
-    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    starts = range(0, len(rows), batch_size)
+    batches = [_batch(source, data, rows[start : start + batch_size]) for start in starts]
+    schedule = schedule_for(
+        "constant", warmup_ratio=0, steps_per_epoch=99, epochs=1, horizon_epochs=1
+    )
+    member.step([batches[0]], 0, schedule)
+    timed = batches[: _STEPS + 1][-_STEPS:]
 
     def steps() -> None:
-        for batch in batches[:_STEPS]:
-            targets = torch.from_numpy(np.maximum(data.targets[batch], 0))
-            member.step([Batch(inputs=source.inputs(batch), targets_b=targets, rows=batch)], 1000)
+        for batch in timed:
+            member.step([_batch(source, data, batch.rows)], 1, schedule)
 
-    member.step([_batch(source, data, batches[0])], 1000)
-    seconds = _seconds(steps)
-    timed = np.concatenate(batches[:_STEPS])
+    tokens = int(source.lengths[np.concatenate([batch.rows for batch in timed])].sum())
     return {
         "strategy": strategy.model_dump(mode="json"),
-        "seconds_per_token": seconds / int(source.lengths[timed].sum()),
+        "seconds_per_token": _seconds(steps) / tokens,
         "trainable_parameters": sum(p.numel() for p in member.weights().values()),
         "stored_depth": depth if stored else None,
         "lowest_trained_layer": None if depth == EMBEDDINGS else depth,
@@ -128,16 +136,16 @@ def _training_rate(
 
 
 def _batch(source: Source, data: TrainingSet, rows: np.ndarray) -> Batch:
-    targets = torch.from_numpy(np.maximum(data.targets[rows], 0))
+    targets = torch.from_numpy(data.targets[rows])
     return Batch(inputs=source.inputs(rows), targets_b=targets, rows=rows)
 
 
 def _pretended_states(workspace: Workspace, depth: int) -> StateSource:
     """States of the right shape: timing needs no true values, and true ones would cost a pass."""
     tokens = workspace.tokens(FIT)
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((len(tokens.ids), workspace.encoder.dim), dtype=np.float32)
-    return StateSource(values, tokens.offsets, tokens.lengths, depth)
+    one = np.random.default_rng(0).standard_normal((1, workspace.encoder.dim), dtype=np.float32)
+    everywhere = np.broadcast_to(one, (len(tokens.ids), workspace.encoder.dim))
+    return StateSource(everywhere, tokens.offsets, tokens.lengths, depth)
 
 
 def _seconds(work: Callable[[], Any]) -> float:

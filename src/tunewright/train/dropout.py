@@ -57,7 +57,9 @@ class StreamDropout(nn.Module):
         return values * mask * (1.0 / (1.0 - self.p))
 
 
-def use_stream(blocks: Iterable[nn.Module], stream: DropoutStream, probability: float | None) -> None:
+def use_stream(
+    blocks: Iterable[nn.Module], stream: DropoutStream, probability: float | None
+) -> None:
     """Put stream dropout in place of torch's in `blocks`.
 
     Args:

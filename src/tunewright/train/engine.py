@@ -18,6 +18,7 @@ from tunewright.core.events import Metric, Progress
 from tunewright.objectives.base import Batch
 from tunewright.train.batches import epoch_batches, steps_per_epoch
 from tunewright.train.member import Member, Score, TrainingSet
+from tunewright.train.schedule import Schedule, schedule_for
 
 if TYPE_CHECKING:
     from tunewright.core.events import Event
@@ -64,24 +65,40 @@ def train(
     stream: Stream,
     score: Score,
     emit: Callable[[Event], None],
-    until_epoch: int | None = None,
+    horizon: int | None = None,
 ) -> None:
-    """Train every member to its end, or to `until_epoch` (successive halving resumes later).
+    """Train every member up to an epoch, continuing from its checkpoint if there is one.
 
     Members that were trained before must all have stopped at the same place.
+
+    Args:
+        cohort: the trials.
+        stream: the batches that they share.
+        score: of the dev rows.
+        emit: receives progress and metrics.
+        horizon: epoch after which the trials are judged; the last one when None. A later call
+            with a later horizon trains them on (successive halving).
 
     Raises:
         DivergedError: when a loss is no longer a number.
     """
+    epochs = cohort[0].values.num_train_epochs
+    for member in cohort:
+        member.go_on(horizon or epochs)
+    schedule = _schedule(cohort[0], stream, horizon or epochs)
     clock = _Clock(cohort)
-    while active := [m for m in cohort if not m.finished]:
+    while active := [member for member in cohort if not member.finished]:
         lead = active[0].progress
-        if until_epoch is not None and lead.epoch >= until_epoch:
-            break
+        first = lead.epoch * stream.steps_per_epoch
         for batches in stream.steps(lead.epoch, lead.step_in_epoch):
+            step = first + lead.step_in_epoch
+            if step == schedule.branch_step:
+                clock.charge()
+                for member in active:
+                    member.save_branch()
             for member in active:
-                member.step(batches, stream.steps_per_epoch)
-            emit(_progress(active[0], stream.steps_per_epoch))
+                member.step(batches, step, schedule)
+            emit(_progress(active[0], step + 1, schedule))
             if clock.checkpoint_due():
                 clock.charge()
                 for member in active:
@@ -92,6 +109,16 @@ def train(
         clock.charge()
         for member in active:
             member.save()
+
+
+def _schedule(member: Member, stream: Stream, horizon: int) -> Schedule:
+    return schedule_for(
+        member.values.lr_scheduler_type,
+        warmup_ratio=member.values.warmup_ratio,
+        steps_per_epoch=stream.steps_per_epoch,
+        epochs=member.values.num_train_epochs,
+        horizon_epochs=horizon,
+    )
 
 
 class _Clock:
@@ -112,13 +139,8 @@ class _Clock:
         self._cpu, self._wall = cpu, wall
 
 
-def _progress(member: Member, per_epoch: int) -> Progress:
-    done = member.progress.epoch * per_epoch + member.progress.step_in_epoch
-    return Progress(
-        activity=member.trial.recipe.label,
-        done=done,
-        total=per_epoch * member.values.num_train_epochs,
-    )
+def _progress(member: Member, done: int, schedule: Schedule) -> Progress:
+    return Progress(activity=member.trial.recipe.label, done=done, total=schedule.horizon_steps)
 
 
 def _report(member: Member, emit: Callable[[Event], None]) -> None:

@@ -22,7 +22,7 @@ from tunewright.train.batches import scoring_batches
 from tunewright.train.checkpoint import load_state, save_state
 from tunewright.train.dropout import DropoutStream, use_stream
 from tunewright.train.optimizer import NamedAdamW
-from tunewright.train.schedule import learning_rate_factor
+from tunewright.train.schedule import Schedule
 from tunewright.train.source import SCORING_BATCH, Source
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class TrialProgress:
     """Epochs that are finished."""
     step_in_epoch: int = 0
     """Optimiser steps of the current epoch that are finished."""
+    horizon: int = 0
+    """Epoch after which the trial is judged this time."""
     epoch_loss_total: float = 0.0
     """Sum of the training loss over the current epoch's items so far."""
     history: list[dict[str, float]] = field(default_factory=list)
@@ -113,12 +115,10 @@ class Member:
 
     # -- one optimiser step ---------------------------------------------------------------------
 
-    def step(self, batches: list[Batch], steps_per_epoch: int) -> None:
-        """One update from the micro-batches of one optimiser step."""
-        total_steps = steps_per_epoch * self.values.num_train_epochs
-        step = self.progress.epoch * steps_per_epoch + self.progress.step_in_epoch
+    def step(self, batches: list[Batch], step: int, schedule: Schedule) -> None:
+        """One update from the micro-batches of optimiser step `step`, counted over all epochs."""
         self._strategy.on_step(
-            Progress(step=step, total_steps=total_steps, epoch=self.progress.epoch)
+            Progress(step=step, total_steps=schedule.total_steps, epoch=self.progress.epoch)
         )
         self._train_mode()
         total, count = 0.0, 0
@@ -129,14 +129,7 @@ class Member:
             total += float(loss.total.detach())
             count += loss.count
         self._finish_gradients(total, count)
-        self._optimizer.step(
-            learning_rate_factor(
-                step,
-                total_steps=total_steps,
-                warmup_ratio=self.values.warmup_ratio,
-                kind=self.values.lr_scheduler_type,
-            )
-        )
+        self._optimizer.step(schedule.factor(step))
         self.progress.step_in_epoch += 1
         self.progress.epoch_loss_total += total
 
@@ -179,7 +172,11 @@ class Member:
         progress.epoch_loss_total = 0.0
         if self._is_best():
             progress.best_epoch = progress.epoch
-            save_state(self.folder / "best" / "state.safetensors", self.weights(), {"epoch": progress.epoch})
+            save_state(
+                self.folder / "best" / "state.safetensors",
+                self.weights(),
+                {"epoch": progress.epoch},
+            )
         patience = self.values.early_stopping_patience
         progress.stopped_early = (
             patience is not None
@@ -191,14 +188,14 @@ class Member:
         """Whether the last epoch is the best: by dev score, then dev loss; without dev, the last."""
         history = self.progress.history
         if "dev_score" not in history[-1]:
-            return self.progress.epoch == self.values.num_train_epochs
+            return self.progress.epoch == self.progress.horizon
         ranks = [(entry["dev_score"], -entry["dev_loss"]) for entry in history]
         return all(ranks[-1] > rank for rank in ranks[:-1])
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to train."""
-        return self.progress.stopped_early or self.progress.epoch >= self.values.num_train_epochs
+        """Whether there is nothing left to train up to the horizon."""
+        return self.progress.stopped_early or self.progress.epoch >= self.progress.horizon
 
     def logits(self, source: Source, rows: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of some rows, without dropout."""
@@ -210,29 +207,53 @@ class Member:
         """The trained weights by name."""
         return {name: p for group in self._groups for name, p in group.parameters.items()}
 
-    def save(self) -> None:
-        """Write `last/`: weights, optimiser state and progress."""
+    def save(self, name: str = "last") -> None:
+        """Write weights, optimiser state and progress to the folder `name` of the trial."""
         tensors = {f"weights/{name}": p for name, p in self.weights().items()}
         tensors |= {f"optimizer/{name}": v for name, v in self._optimizer.state().items()}
-        save_state(self.folder / "last" / "state.safetensors", tensors, self.progress.as_dict())
+        save_state(self.folder / name / "state.safetensors", tensors, self.progress.as_dict())
 
-    def restore(self) -> bool:
-        """Go on from `last/` if it is there; says whether it was."""
-        path = self.folder / "last" / "state.safetensors"
-        if not path.is_file():
-            return False
+    def save_branch(self) -> None:
+        """Keep the state from which a later horizon goes on, before the learning rate falls."""
+        self.save("branch")
+
+    def go_on(self, horizon: int) -> None:
+        """Continue towards `horizon`: where a killed run left off, or from the last branch."""
+        last = self.folder / "last" / "state.safetensors"
+        branch = self.folder / "branch" / "state.safetensors"
+        if last.is_file():
+            self._restore(last)
+            if self.progress.horizon != horizon and branch.is_file():
+                self._restore_branch(branch)
+        self.progress.horizon = horizon
+
+    def _restore_branch(self, branch: Path) -> None:
+        """Go back to the branch, but keep the account of the time that was spent."""
+        spent = self.progress
+        self._restore(branch)
+        self.progress.cpu_seconds = spent.cpu_seconds
+        self.progress.wall_seconds = spent.wall_seconds
+
+    def _restore(self, path: Path) -> None:
         tensors, progress = load_state(path)
         self._load_weights({n[8:]: v for n, v in tensors.items() if n.startswith("weights/")})
         self._optimizer.load_state(
             {n[10:]: v for n, v in tensors.items() if n.startswith("optimizer/")}
         )
         self.progress = TrialProgress(**progress)
-        return True
 
-    def load_best(self) -> None:
-        """Put the weights of the best epoch in place."""
-        tensors, _ = load_state(self.folder / "best" / "state.safetensors")
-        self._load_weights(tensors)
+    def load_judged(self) -> None:
+        """Put the weights in place by which the trial was judged.
+
+        Those of the best epoch where training stops early, otherwise the last ones: with a rate
+        that falls to zero the last epoch is the one that counts, and no choice by dev is needed.
+        """
+        if self.values.early_stopping_patience is not None:
+            tensors, _ = load_state(self.folder / "best" / "state.safetensors")
+            self._load_weights(tensors)
+        else:
+            tensors, _ = load_state(self.folder / "last" / "state.safetensors")
+            self._load_weights({n[8:]: v for n, v in tensors.items() if n.startswith("weights/")})
 
     def finish(self) -> Classifier:
         """The trained model as a plain one, adapters merged."""

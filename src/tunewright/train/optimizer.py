@@ -60,6 +60,8 @@ class NamedAdamW:
         """The inverse of `state`."""
         for name, parameter in zip(self.names, self.parameters, strict=True):
             if f"step/{name}" in tensors:
-                held = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in _MOMENTS}
+                held = {
+                    moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in _MOMENTS
+                }
                 held["step"] = tensors[f"step/{name}"].reshape(()).to(parameter.device)
                 self.optimizer.state[parameter] = held

@@ -66,10 +66,13 @@ class Hyperparameters(Config):
     """Rows of a micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     """Micro-batches of one optimiser step; exactly equal to one larger batch."""
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
-    """How the learning rate falls after the warm-up."""
+    lr_scheduler_type: Literal["warmup_stable_decay", "linear", "cosine", "constant"] = (
+        "warmup_stable_decay"
+    )
+    """How the learning rate falls after the warm-up. `warmup_stable_decay` stays at the peak and
+    falls over the last quarter; a trial with it can be judged early and trained on later."""
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
-    """Share of all steps over which the learning rate rises from zero."""
+    """Share of the steps of all epochs over which the learning rate rises from zero."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled weight decay (AdamW); biases and norms are left out."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -143,6 +146,8 @@ class Trial(Config):
     """Root of every random stream of the trial."""
     data: str
     """Content hash of the data stage, so that changed data means another trial."""
+    numerics: str
+    """Name of the arithmetic in use; another one rounds differently."""
 
     @property
     def id(self) -> str:

@@ -3,27 +3,76 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+DECAY_SHARE = 0.25
+"""Share of the steps over which `warmup_stable_decay` falls to zero. A fifth to a quarter is enough
+to match a schedule that falls all the way (Haegele et al. 2024)."""
 
 
-def learning_rate_factor(
-    step: int, *, total_steps: int, warmup_ratio: float, kind: str
-) -> float:
-    """Factor on the peak learning rate at optimiser step `step` (0-based).
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """Factor on the peak learning rate at each optimiser step.
 
-    It rises linearly over the first `warmup_ratio * total_steps` steps and then stays
-    (`constant`), falls linearly to zero (`linear`), or falls along half a cosine (`cosine`).
-
-    Raises:
-        ValueError: for another kind.
+    It rises linearly over `warmup_steps`. Then it stays (`constant`), falls linearly to zero
+    (`linear`), falls along half a cosine (`cosine`), or stays and falls linearly to zero over the
+    last quarter of the steps up to the horizon (`warmup_stable_decay`, Hu et al. 2024).
     """
-    warmup_steps = math.ceil(warmup_ratio * total_steps)
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    share = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    if kind == "constant":
-        return 1.0
-    if kind == "linear":
-        return max(0.0, 1.0 - share)
-    if kind == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
-    raise ValueError(f"unknown schedule '{kind}'")
+
+    kind: str
+    warmup_steps: int
+    total_steps: int
+    """Steps of all epochs."""
+    horizon_steps: int
+    """Steps after which the trial is judged this time; `total_steps` at the end."""
+
+    @property
+    def branch_step(self) -> int:
+        """First step that would be another one with a later horizon.
+
+        What was trained before it can be trained on. With `warmup_stable_decay` that is where the
+        fall begins; the other kinds do not depend on the horizon at all.
+        """
+        if self.kind == "warmup_stable_decay" and self.horizon_steps < self.total_steps:
+            return max(0, self.horizon_steps - self._decay_steps)
+        return self.horizon_steps
+
+    def factor(self, step: int) -> float:
+        """The factor at a 0-based step.
+
+        Raises:
+            ValueError: for an unknown kind.
+        """
+        if self.kind == "warmup_stable_decay":
+            left = (self.horizon_steps - step) / max(1, self._decay_steps)
+            return min(self._rise(step), 1.0, max(0.0, left))
+        if step < self.warmup_steps:
+            return self._rise(step)
+        share = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
+        if self.kind == "constant":
+            return 1.0
+        if self.kind == "linear":
+            return max(0.0, 1.0 - share)
+        if self.kind == "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+        raise ValueError(f"unknown schedule '{self.kind}'")
+
+    @property
+    def _decay_steps(self) -> int:
+        return math.ceil(DECAY_SHARE * self.horizon_steps)
+
+    def _rise(self, step: int) -> float:
+        return (step + 1) / self.warmup_steps if step < self.warmup_steps else 1.0
+
+
+def schedule_for(
+    kind: str, *, warmup_ratio: float, steps_per_epoch: int, epochs: int, horizon_epochs: int
+) -> Schedule:
+    """The schedule of a trial that is judged after `horizon_epochs` of its `epochs`."""
+    total = steps_per_epoch * epochs
+    return Schedule(
+        kind=kind,
+        warmup_steps=math.ceil(warmup_ratio * total),
+        total_steps=total,
+        horizon_steps=steps_per_epoch * horizon_epochs,
+    )

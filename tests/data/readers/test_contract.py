@@ -88,9 +88,8 @@ def test_columns_are_those_of_every_record(reader: Reader) -> None:
 
 def test_a_second_pass_yields_the_same(reader: Reader) -> None:
     first = list(reader.records())
-    blank_lines = reader.blank_lines
     assert list(reader.records()) == first
-    assert reader.blank_lines == blank_lines
+    assert reader.blank_lines == 0
 
 
 def test_details_are_plain(reader: Reader) -> None:
@@ -105,12 +104,9 @@ def test_suffixes_are_lower_case_and_belong_to_one_format(format_name: str) -> N
     assert not set(suffixes) & set(others)
 
 
-@pytest.mark.parametrize("rows", [0])
-def test_a_file_without_rows_is_refused(
-    format_name: str, rows: int, write: Write, tmp_path: Path
-) -> None:
-    file = the_file(MAKERS[format_name](write, rows), tmp_path)
-    with pytest.raises(DataError, match="empty|no rows") as caught:
+def test_a_file_without_rows_is_refused(format_name: str, write: Write, tmp_path: Path) -> None:
+    file = the_file(MAKERS[format_name](write, 0), tmp_path)
+    with pytest.raises(DataError, match=r"empty|no rows") as caught:
         list(READERS.get(format_name)(file, ReadOptions()).records())
     assert caught.value.file == file.name
     assert caught.value.fix
@@ -125,7 +121,7 @@ def test_a_file_of_no_bytes_is_refused(format_name: str, write: Write) -> None:
 
 def test_a_pickle_is_never_opened(format_name: str, tmp_path: Path) -> None:
     missing = DataFile(path=tmp_path / "data.pkl", name="data.pkl")
-    with pytest.raises(DataError, match="not text|pickle") as caught:
+    with pytest.raises(DataError, match="not text") as caught:
         READERS.get(format_name)(missing, ReadOptions())
     assert "a pickle" in str(caught.value.found)
 

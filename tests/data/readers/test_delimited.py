@@ -17,7 +17,9 @@ Open = Callable[..., CsvReader]
 
 @pytest.fixture
 def open_csv(write: Write) -> Open:
-    def open_csv(content: str | bytes, kind: type[CsvReader] = CsvReader, **options: object) -> CsvReader:
+    def open_csv(
+        content: str | bytes, kind: type[CsvReader] = CsvReader, **options: object
+    ) -> CsvReader:
         path = write("t.csv", content)
         return kind(DataFile(path=path, name="t.csv"), ReadOptions(**options))  # type: ignore[arg-type]
 
@@ -134,7 +136,11 @@ def test_one_column_is_a_table_too(open_csv: Open) -> None:
 def test_a_nul_byte_costs_one_row(open_csv: Open) -> None:
     reader = open_csv(b"text,label\n" + b"good row,x\n" * 20 + b"bad \x00 row,x\n")
     (row,) = rejected(reader)
-    assert (row.reason, row.source.row, row.message) == ("malformed_row", 21, "the row holds a NUL byte")
+    assert (row.reason, row.source.row, row.message) == (
+        "malformed_row",
+        21,
+        "the row holds a NUL byte",
+    )
 
 
 def test_a_header_alone_is_refused(open_csv: Open) -> None:

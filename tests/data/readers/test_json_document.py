@@ -25,7 +25,7 @@ def read(write: Write, content: str) -> list[Record | Rejected]:
     [
         '[{"text": "a", "label": 1}, {"text": "b", "label": null}]',
         '{"data": [{"text": "a", "label": 1}, {"text": "b", "label": null}]}',
-        '{"tags": ["x"], "n": 2, "rows": [{"text": "a", "label": 1}, {"text": "b", "label": null}]}',
+        '{"tags": ["x"], "of": [{"text": "a", "label": 1}, {"text": "b", "label": null}]}',
         '{"text": ["a", "b"], "label": [1, null]}',
         '\ufeff[{"text": "a", "label": 1},\n {"text": "b", "label": null}]\n',
     ],

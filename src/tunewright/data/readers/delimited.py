@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 from itertools import islice
@@ -156,14 +157,15 @@ def refuse_duplicates(names: list[str], file: DataFile) -> None:
     Raises:
         DataError: naming the column and its places.
     """
-    for name in names:
-        places = [str(place) for place, other in enumerate(names, start=1) if other == name]
-        if len(places) > 1:
-            raise DataError(
-                f"two columns are called {shown(name)}",
-                file=file.name,
-                field=name,
-                found=f"the name {shown(name)} in the columns {', '.join(places)}",
-                expected="a different name for each column",
-                fix="rename one of them in the file",
-            )
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count < 2:
+        return
+    places = [str(place) for place, other in enumerate(names, start=1) if other == name]
+    raise DataError(
+        f"two columns are called {shown(name)}",
+        file=file.name,
+        field=name,
+        found=f"the name {shown(name)} in the columns {', '.join(places)}",
+        expected="a different name for each column",
+        fix="rename one of them in the file",
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.samples.support_desk.grammar import (

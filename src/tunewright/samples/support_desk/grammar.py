@@ -1,4 +1,4 @@
-"""The phrase grammar: loads the hand-written phrasings and turns one into a sentence.
+"""The phrase grammar: loads the phrasings and turns one into a sentence.
 
 A phrasing holds choices in round brackets, `(late|overdue)`, which may be nested and may have an
 empty branch, and slots in angle brackets, `<order>`, which keep their value within one message.
@@ -9,6 +9,7 @@ name and not on the messages before it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -141,7 +142,7 @@ def _order(rng: Random) -> str:
     return rng.choice([f"WL-{number}", f"WL-{number}", f"#{number}", f"{number}"])
 
 
-_NUMBERS = {
+_NUMBERS: dict[str, Callable[[Random], str]] = {
     "amount": _amount,
     "date": _date,
     "order": _order,

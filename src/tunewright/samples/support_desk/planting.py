@@ -30,6 +30,7 @@ from tunewright.samples.support_desk.grammar import (
 )
 
 Record = dict[str, Any]
+Condition = Callable[[Row], bool]
 
 _NOISE = {TRAIN: (19, 19), TEST: (3, 2)}
 """Rows with a wrong label: the sibling's, and a random one."""
@@ -83,10 +84,9 @@ class Planter:
         """The same message with the same label: sent twice, or forwarded by a colleague."""
         rng = stream("exact_duplicates")
         records = []
-        for index in range(_EXACT_DUPLICATES):
-            source = self._pick(rng, lambda row: row.file == TRAIN)
-            customer = source.customer if index % 2 else self.customers.draw()
-            copy = self._copy(source, customer=customer)
+        for _ in range(_EXACT_DUPLICATES):
+            source = self._pick(rng, _in(TRAIN))
+            copy = self._copy(source, customer=self._sender(source, rng))
             records.append({"rows": [source, copy], "intent": source.intent})
         return records
 
@@ -95,9 +95,9 @@ class Planter:
         rng = stream("conflicting_labels")
         records = []
         for _ in range(_CONFLICTS):
-            source = self._pick(rng, lambda row: row.file == TRAIN and self._has_sibling(row))
+            source = self._pick(rng, self._in_a_pair(TRAIN))
             sibling = self.intents[source.intent].sibling or ""
-            copy = self._copy(source, intent=sibling, customer=self.customers.draw())
+            copy = self._copy(source, intent=sibling, customer=self._sender(source, rng))
             records.append({"rows": [source, copy], "true": source.intent, "given": sibling})
         return records
 
@@ -109,17 +109,13 @@ class Planter:
             changed, edit = _SURFACE_EDITS[index % len(_SURFACE_EDITS)]
             source = self._pick(
                 rng,
-                lambda row, edit=edit: (  # type: ignore[misc]
-                    row.file == TRAIN
-                    and (edit is _same or edit(row.message) != row.message)
-                    and normalise(edit(row.message)) == normalise(row.message)
-                ),
+                _changed_on_the_surface_by(edit),
             )
             copy = self._copy(
                 source,
                 file=TEST,
                 message=edit(source.message),
-                customer=self.customers.draw(),
+                customer=self._sender(source, rng),
             )
             records.append({"test": copy, "train": source, "changed": changed})
         return records
@@ -135,7 +131,7 @@ class Planter:
             alike = overlap(word_set(source.message), word_set(message))
             if not OVERLAP_LIMIT < alike < 1:
                 continue
-            customer = source.customer if rng.random() < 0.5 else self.customers.draw()
+            customer = self._sender(source, rng)
             copy = self._copy(source, file=file, message=message, customer=customer)
             pair = {"rows": [source, copy]} if file == TRAIN else {"test": copy, "train": source}
             records.append({**pair, "changed": changed})
@@ -146,7 +142,7 @@ class Planter:
         records = []
         for file, count in _EMPTY_MESSAGES.items():
             for _ in range(count):
-                source = self._pick(rng, lambda row, file=file: row.file == file)  # type: ignore[misc]
+                source = self._pick(rng, _in(file))
                 row = self._copy(source, message="", customer=self.customers.draw())
                 records.append({"at": row})
         return records
@@ -157,7 +153,7 @@ class Planter:
         records = []
         for file, count in _EMPTY_INTENTS.items():
             for _ in range(count):
-                row = self._pick(rng, lambda row, file=file: row.file == file)  # type: ignore[misc]
+                row = self._pick(rng, _in(file))
                 records.append({"at": row, "true": row.intent})
                 row.intent = ""
         return records
@@ -167,23 +163,25 @@ class Planter:
         for file, (siblings, randoms) in _NOISE.items():
             rng = stream("label_noise", file)
             for kind in ["sibling"] * siblings + ["random"] * randoms:
-                row = self._pick(
-                    rng,
-                    lambda row, file=file: row.file == file and self._has_sibling(row),  # type: ignore[misc]
-                )
+                row = self._pick(rng, self._in_a_pair(file))
                 true = self.intents[row.intent]
                 others = [name for name in self.intents if name not in (true.name, true.sibling)]
                 row.intent = (true.sibling or "") if kind == "sibling" else rng.choice(others)
                 records.append({"at": row, "true": true.name, "given": row.intent, "kind": kind})
         return records
 
-    def _has_sibling(self, row: Row) -> bool:
-        return self.intents[row.intent].sibling is not None
+    def _in_a_pair(self, file: str) -> Condition:
+        return lambda row: row.file == file and self.intents[row.intent].sibling is not None
 
-    def _pick(self, rng: Random, fits: Callable[[Row], bool]) -> Row:
+    def _pick(self, rng: Random, fits: Condition) -> Row:
         row = rng.choice([row for row in self.rows if row not in self._taken and fits(row)])
         self._taken.add(row)
         return row
+
+    def _sender(self, source: Row, rng: Random) -> str:
+        """Who sends a copy: the same customer where the message is signed, otherwise either."""
+        signed = self.customers.name(source.customer)[0].casefold() in source.message.casefold()
+        return source.customer if signed or rng.random() < 0.5 else self.customers.draw()
 
     def _copy(self, source: Row, *, customer: str, **changes: str) -> Row:
         values = {
@@ -199,6 +197,21 @@ class Planter:
         self.rows.append(row)
         self._taken.add(row)
         return row
+
+
+def _in(file: str) -> Condition:
+    return lambda row: row.file == file
+
+
+def _changed_on_the_surface_by(edit: Callable[[str], str]) -> Condition:
+    """Train rows that `edit` changes (or leaves, if it is meant to) and that stay the same text."""
+
+    def fits(row: Row) -> bool:
+        edited = edit(row.message)
+        changes = (edited != row.message) != (edit is _same)
+        return row.file == TRAIN and changes and normalise(edited) == normalise(row.message)
+
+    return fits
 
 
 def _same(text: str) -> str:
@@ -247,7 +260,9 @@ def _is_editable(row: Row, swaps: dict[str, str]) -> bool:
 
 
 def _swappable(text: str, swaps: dict[str, str]) -> list[str]:
-    return sorted({word for word in re.findall(r"(?<!\w)[A-Za-z]+(?![\w'’])", text) if word in swaps})
+    return sorted(
+        {word for word in re.findall(r"(?<!\w)[A-Za-z]+(?![\w'’])", text) if word in swaps}
+    )
 
 
 def _edit_words(text: str, swaps: dict[str, str], rng: Random) -> tuple[str, list[list[str]]]:

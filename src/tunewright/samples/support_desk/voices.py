@@ -38,10 +38,10 @@ class Voices:
         if channel == "phone_note":
             return self._note(core, slots)
         sentences = [core]
-        talkative = {"email": 0.2, "chat": 0.07, "social": 0.05}[channel]
+        talkative = {"email": 0.16, "chat": 0.07, "social": 0.05}[channel]
         if rng.random() < talkative:
             sentences.insert(0, expand(rng.choice(self.fragments["contexts"]), slots))
-        if rng.random() < talkative * 0.25:
+        if rng.random() < talkative * 0.3:
             aside = expand(rng.choice(asides), slots)
             sentences.insert(rng.choice([0, len(sentences)]), aside)
         if channel == "email":
@@ -135,7 +135,7 @@ def _misspell(text: str, table: dict[str, str], rng: Random) -> str:
     if known and rng.random() < 0.6:
         word = rng.choice(known)
         return re.sub(rf"\b{word}\b", table[word], text, count=1)
-    plain = [m for m in re.finditer(r"(?<![\w@.'])[a-z]{5,}(?![\w@.'])", text)]
+    plain = list(re.finditer(r"(?<![\w@.'])[a-z]{5,}(?![\w@.'])", text))
     if not plain:
         return text
     found = rng.choice(plain)

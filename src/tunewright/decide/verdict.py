@@ -1,0 +1,320 @@
+"""The decision in words: one sentence, its reasons, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tunewright.core.units import format_count, format_percent, format_seconds
+from tunewright.decide.config import DecisionConfig
+from tunewright.decide.rule import Contender, Decision, Standing
+
+_NAMES = {
+    "majority": "always the most frequent label",
+    "tfidf": "TF-IDF with logistic regression",
+    "zero_shot": "zero-shot by label descriptions",
+    "few_shot": "nearest of a few examples",
+    "nearest": "nearest neighbours",
+    "probe": "a linear probe on the frozen model",
+    "tune": "the tuned model",
+}
+_UNCALIBRATED = 0.1
+
+
+def contenders_of(evidence: dict[str, Any]) -> list[Contender]:
+    """The finalists as the rule sees them."""
+    requests = evidence["decision"]["expected_requests"]
+    return [
+        Contender(
+            id=c["id"],
+            kind=c["kind"],
+            cost=c["cost"]["make_cpu_seconds"]
+            + requests / 1000 * c["cost"]["run_cpu_seconds_per_1000"],
+            dev_score=c["dev"]["score"],
+            trained=c["kind"] == "tune",
+        )
+        for c in evidence["candidates"]
+        if c["test"] is not None
+    ]
+
+
+def baseline_of(contenders: Sequence[Contender]) -> str:
+    """The best candidate without training, by dev score; the best of all where all are trained."""
+    untrained = [c for c in contenders if not c.trained] or list(contenders)
+    return max(untrained, key=lambda c: (c.dev_score, c.id)).id
+
+
+def challenger_of(contenders: Sequence[Contender], winner: str, baseline: str) -> str:
+    """Who is set against the baseline: the tuned model, or the winner where none was tuned."""
+    tuned = [c for c in contenders if c.trained]
+    if tuned:
+        return max(tuned, key=lambda c: (c.dev_score, c.id)).id
+    return winner if winner != baseline else baseline
+
+
+def build_verdict(evidence: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    """The content of `verdict.json`: a function of the evidence and the rule's outcome."""
+    contenders = contenders_of(evidence)
+    baseline = baseline_of(contenders)
+    challenger = challenger_of(contenders, decision.winner, baseline)
+    config = DecisionConfig(**evidence["decision"])
+    words = _Words(evidence, decision, config, baseline, challenger)
+    winner = words.candidate(decision.winner)
+    pair = words.pair(challenger, baseline)
+    return {
+        "decision": "cannot_tell" if decision.cannot_tell else winner["kind"],
+        "winner": decision.winner,
+        "sentence": words.sentence(),
+        "metric": config.metric,
+        "score": winner["test"]["score"],
+        "interval": winner["test"]["interval"],
+        "baseline": baseline,
+        "challenger": challenger,
+        "gain": pair["difference"] if pair else 0.0,
+        "gain_interval": pair["interval"] if pair else None,
+        "p_value": pair["p_corrected"] if pair else None,
+        "margin": config.margin,
+        "test_items": evidence["test_items"],
+        "minimum_detectable_effect": evidence["power"]["minimum_detectable_effect"],
+        "items_needed": decision.items_needed,
+        "reasons": words.reasons(),
+        "would_change_it": words.would_change_it(),
+        "cost": winner["cost"],
+        "warnings": words.warnings(),
+    }
+
+
+class _Words:
+    """Puts one decision into sentences."""
+
+    def __init__(
+        self,
+        evidence: dict[str, Any],
+        decision: Decision,
+        config: DecisionConfig,
+        baseline: str,
+        challenger: str,
+    ) -> None:
+        self._evidence = evidence
+        self._decision = decision
+        self._config = config
+        self._baseline = baseline
+        self._challenger = challenger
+        self._by_id = {c["id"]: c for c in evidence["candidates"]}
+
+    def candidate(self, id_: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._by_id[id_]
+        return found
+
+    def pair(self, a: str, b: str) -> dict[str, Any] | None:
+        """The comparison score(a) - score(b), whichever way round it is stored."""
+        for entry in self._evidence["comparisons"]:
+            if (entry["a"], entry["b"]) == (a, b):
+                return dict(entry)
+            if (entry["a"], entry["b"]) == (b, a):
+                low, high = entry["interval"]["low"], entry["interval"]["high"]
+                interval = {**entry["interval"], "low": -high, "high": -low}
+                return {**entry, "difference": -entry["difference"], "interval": interval}
+        return None
+
+    # -- the sentence ---------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        if self._decision.cannot_tell:
+            return self._cannot_tell()
+        winner = self.candidate(self._decision.winner)
+        if winner["kind"] == "tune":
+            return (
+                f"Fine-tune: the tuned model is right on {self._score(winner['id'])} of the test "
+                f"items, {self._gain(winner['id'], self._baseline)} than {self._name(self._baseline)} "
+                f"({self._score(self._baseline)}), the best candidate without training."
+            )
+        if self.candidate(self._challenger)["kind"] != "tune":
+            return f"Use {self._name(winner['id'])}: {self._score(winner['id'])} on the test items."
+        return (
+            f"Do not fine-tune: {self._name(winner['id'])} reaches {self._score(winner['id'])} on "
+            f"the test items, and tuning the model ({self._score(self._challenger)}) "
+            f"{self._is_not_worth(self._challenger, winner['id'])}."
+        )
+
+    def _cannot_tell(self) -> str:
+        decision = self._decision
+        assert decision.undecided is not None
+        assert decision.rival is not None
+        pair = self.pair(decision.rival, decision.undecided)
+        assert pair is not None
+        needed = (
+            f"about {decision.items_needed - self._evidence['test_items']:,} more test items would "
+            "settle it"
+            if decision.items_needed is not None
+            else "no number of test items would settle it at a margin of 0"
+        )
+        return (
+            f"Cannot tell yet whether {self._name(decision.undecided)} "
+            f"({self._score(decision.undecided)}) is good enough beside {self._name(decision.rival)} "
+            f"({self._score(decision.rival)}): the difference is {_signed(pair['difference'])} "
+            f"({_range(pair['interval'])}) and your margin {_points(self._config.margin)}; {needed}."
+        )
+
+    def _is_not_worth(self, tuned: str, winner: str) -> str:
+        pair = self.pair(tuned, winner)
+        assert pair is not None
+        ratio = self._cost_ratio(tuned, winner)
+        costs = f", for {ratio:,.0f} times the cost" if ratio >= 2 else ""
+        return (
+            f"changes that by {_signed(pair['difference'])} ({_range(pair['interval'])}), not more "
+            f"than your margin of {_points(self._config.margin)}{costs}"
+        )
+
+    def _gain(self, a: str, b: str) -> str:
+        pair = self.pair(a, b)
+        assert pair is not None
+        return f"{_points(pair['difference'])} ({_range(pair['interval'])}) more"
+
+    # -- the lists ------------------------------------------------------------------------------
+
+    def reasons(self) -> list[str]:
+        lines = [self._reason(standing) for standing in self._decision.standings]
+        return [line for line in lines if line]
+
+    def _reason(self, standing: Standing) -> str:
+        name = _capital(self._name(standing.id))
+        against = self._name(standing.rival)
+        pair = self.pair(standing.rival, standing.id)
+        if pair is None:
+            return f"{name} is the only candidate."
+        gap = f"{_signed(pair['difference'])} ({_range(pair['interval'])})"
+        sure = format_percent(1 - self._config.alpha, 0)
+        if standing.good_enough:
+            return (
+                f"{name} is good enough: {against} is ahead by {gap}, and it is {sure} sure that "
+                f"this is less than the margin of {_points(self._config.margin)}."
+                if pair["difference"] > 0
+                else f"{name} is good enough: no candidate is ahead of it by the margin."
+            )
+        if standing.beaten:
+            assert standing.beaten_by is not None
+            lead = self.pair(standing.beaten_by, standing.id)
+            assert lead is not None
+            return (
+                f"{name} is beaten: {self._name(standing.beaten_by)} is better by "
+                f"{_signed(lead['difference'])} ({_range(lead['interval'])}, "
+                f"corrected {_p(lead['p_corrected'])})."
+            )
+        return (
+            f"{name} is undecided: {against} is ahead by {gap}, which is neither surely more than "
+            f"nothing nor surely less than the margin of {_points(self._config.margin)}."
+        )
+
+    def would_change_it(self) -> list[str]:
+        lines = []
+        gain = self.pair(self._challenger, self._baseline)
+        margin = self._config.margin
+        if gain is not None and not self._decision.cannot_tell:
+            low, high = gain["interval"]["low"], gain["interval"]["high"]
+            if self.candidate(self._decision.winner)["kind"] == "tune":
+                lines.append(
+                    f"A margin above {_points(max(high, 0.0))}: then the gain would not matter to you."
+                )
+            elif high > 0:
+                lines.append(
+                    f"A margin below {_points(high)}: then {self._name(self._baseline)} could not be "
+                    "shown to be good enough."
+                )
+            if low < margin < high:
+                lines.append("More test items: the interval of the gain still contains the margin.")
+        if self._decision.items_needed is not None:
+            lines.append(
+                f"About {self._decision.items_needed:,} test items in all instead of "
+                f"{self._evidence['test_items']:,}."
+            )
+        curve = self._evidence.get("curve_answer")
+        if curve:
+            lines.append(curve["sentence"])
+        lines.append(
+            f"Another number of requests than the {self._config.expected_requests:,} that the cost "
+            "is reckoned for (`expected_requests`)."
+        )
+        return lines
+
+    def warnings(self) -> list[str]:
+        evidence, lines = self._evidence, []
+        openings = evidence.get("test_openings", 1)
+        if openings > 1:
+            lines.append(
+                f"The test set has been opened for {openings} different sets of choices. Each look "
+                "makes the best of them look better than it is."
+            )
+        effect = evidence["power"]["minimum_detectable_effect"]
+        if effect > self._config.margin:
+            lines.append(
+                f"With {evidence['test_items']:,} test items a true difference below "
+                f"{_points(effect)} is likely to go unseen; your margin is "
+                f"{_points(self._config.margin)}."
+            )
+        seeds = evidence.get("seeds")
+        if seeds and seeds["sd"] and seeds["sd"] > self._config.margin:
+            lines.append(
+                f"The tuned model varies by {_points(seeds['sd'])} (standard deviation) from seed to "
+                "seed, more than the margin."
+            )
+        error = self.candidate(self._decision.winner)["test"]["calibration_error"]
+        if error > _UNCALIBRATED:
+            lines.append(
+                f"The winner's probabilities are off by {_points(error)} on average: do not use "
+                "them as thresholds without calibrating."
+            )
+        return lines + list(evidence.get("warnings", []))
+
+    # -- small words ----------------------------------------------------------------------------
+
+    def _name(self, id_: str) -> str:
+        candidate = self.candidate(id_)
+        return str(candidate.get("title") or _NAMES.get(candidate["candidate"], id_))
+
+    def _score(self, id_: str) -> str:
+        return format_percent(self.candidate(id_)["test"]["score"])
+
+    def _cost_ratio(self, a: str, b: str) -> float:
+        costs = {c.id: c.cost for c in contenders_of(self._evidence)}
+        return costs[a] / max(costs[b], 1e-9)
+
+
+def candidate_title(candidate: str, variant: str) -> str:
+    """What a candidate is called in sentences: `nearest neighbours (k = 5)`."""
+    name = _NAMES.get(candidate, candidate)
+    detail = variant.removeprefix("-")
+    if candidate == "nearest" and detail:
+        return f"{name} (k = {detail})"
+    if candidate == "few_shot" and detail:
+        return f"{name} ({format_count(int(detail), 'example')} a label)"
+    return name
+
+
+def cost_sentence(cost: dict[str, Any]) -> str:
+    """`made in 3 min 20 s, 1,000 answers in 4.1 s`."""
+    made = format_seconds(cost["make_seconds"])
+    run = format_seconds(cost["run_seconds_per_1000"])
+    return f"made in {made}, 1,000 answers in {run}"
+
+
+def _points(value: float) -> str:
+    number = f"{100 * value:.1f}"
+    return f"{number} point" if number == "1.0" else f"{number} points"
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f} points"
+
+
+def _range(interval: dict[str, Any]) -> str:
+    level = format_percent(interval["level"], 0)
+    return f"{level} interval {100 * interval['low']:+.1f} to {100 * interval['high']:+.1f}"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

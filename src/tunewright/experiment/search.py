@@ -1,0 +1,283 @@
+"""The search for a recipe: learning rate first, then the rest, by successive halving.
+
+1. Sweep: the first strategy at each learning rate, judged after the first rung's epochs. Among
+   rates within one paired standard error of the best, the one nearest the default is taken: so
+   little training tells good rates from bad ones, not the best from the second best.
+2. Recipes over strategy, learning rate around the sweep's, epochs, batch size and dropout are
+   drawn by Optuna. Each is judged at the first rung; the best in `eta` are trained on to the next,
+   and so on to their last epoch (Jamieson and Talwalkar 2016). Trained on, not again: with the
+   schedule `warmup_stable_decay` a trial goes back to where its learning rate began to fall.
+
+Every draw follows from the seed and the outcomes so far, so a search that was killed and continued
+makes the same choices; no state of Optuna's is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.seeds import derive_seed
+from tunewright.experiment.config import TrainingConfig
+from tunewright.experiment.evaluator import Evaluator, Outcome, Run
+from tunewright.train.recipe import Phase, Recipe, StrategySpec
+
+if TYPE_CHECKING:
+    import optuna
+
+DEFAULT_LEARNING_RATE = 2e-4
+RATE_FACTORS = (0.5, 1.0, 2.0)
+"""Around the sweep's learning rate."""
+LOW_RANK_FACTOR = 5.0
+"""Low-rank updates want a larger learning rate than the weights themselves (Biderman et al. 2024,
+Schulman et al. 2025: about ten times; measured here on small encoders, see docs/LOG.md)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchSpace:
+    """The choices that are open, with every default filled in."""
+
+    config: TrainingConfig
+    model: str
+    """Content hash of the base model."""
+    epochs: list[int]
+    depth: int
+    """Blocks of the model; strategies that do not fit it are left out."""
+
+    def strategies(self) -> list[StrategySpec]:
+        """The strategies that this model supports."""
+        from tunewright.strategies.base import build_strategy
+
+        specs = self.config.search.strategy
+        fitting = [
+            s for s in specs if build_strategy(s.name, s.settings).supports(self.depth) is None
+        ]
+        return fitting or [StrategySpec(name="full")]
+
+    def recipe(self, **changes: Any) -> Recipe:
+        """A recipe with these hyper-parameters over the fixed ones."""
+        strategy = changes.pop("strategy")
+        values = self.config.fixed.model_copy(update=changes)
+        return Recipe(model=self.model, phase=Phase(strategy=strategy, hyperparameters=values))
+
+
+@dataclass(slots=True)
+class SearchResult:
+    """What the search found."""
+
+    best: Outcome
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    """Every run in order: phase, rung, outcome."""
+    learning_rate: float = DEFAULT_LEARNING_RATE
+    """The sweep's choice."""
+
+
+class Search:
+    """One search over a space."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        evaluator: Evaluator,
+        seed: int,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._space = space
+        self._evaluator = evaluator
+        self._seed = seed
+        self._on_step = on_step or (lambda done, total: None)
+        self._entries: list[dict[str, Any]] = []
+        self._expected = expected_runs(space)
+
+    def run(self) -> SearchResult:
+        """Sweep, draw, halve."""
+        rate = self._sweep()
+        recipes = self._draw(rate)
+        best = self._halve(recipes)
+        return SearchResult(best=best, entries=self._entries, learning_rate=rate)
+
+    # -- 1. learning rate -----------------------------------------------------------------------
+
+    def _sweep(self) -> float:
+        rates = [float(str(rate)) for rate in self._space.config.choices("learning_rate")]
+        if len(rates) == 1:
+            return rates[0]
+        outcomes = [self._judge(self._base_recipe(rate), rung=0, phase="sweep") for rate in rates]
+        best = max(outcomes, key=_rank)
+        close = [
+            rate
+            for rate, outcome in zip(rates, outcomes, strict=True)
+            if not outcome.failed
+            and best.score - outcome.score <= self._evaluator.standard_error(best, outcome)
+        ]
+        return min(close or rates, key=lambda rate: abs(math.log(rate / DEFAULT_LEARNING_RATE)))
+
+    def _base_recipe(self, rate: float) -> Recipe:
+        return self._space.recipe(
+            strategy=self._space.strategies()[0],
+            learning_rate=rate,
+            num_train_epochs=self._space.epochs[0],
+            per_device_train_batch_size=self._first("per_device_train_batch_size"),
+            dropout=self._first("dropout"),
+        )
+
+    def _first(self, name: str) -> Any:
+        return self._space.config.choices(name)[0]
+
+    # -- 2. everything else ---------------------------------------------------------------------
+
+    def _draw(self, rate: float) -> list[Recipe]:
+        """The recipes of the first rung, without repetition, judged as they are drawn."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        choices = self._choices(rate)
+        wanted = min(self._space.config.search.trials, math.prod(map(len, choices.values())))
+        drawn: list[Recipe] = []
+        told: list[tuple[dict[str, int], float]] = []
+        attempt = 0
+        while len(drawn) < wanted:
+            picked = self._pick(choices, told, attempt)
+            attempt += 1
+            recipe = self._recipe_of(choices, picked, rate)
+            if recipe in drawn:
+                if attempt > 50 * wanted:
+                    break
+                told.append((picked, self._score_of(recipe)))
+                continue
+            drawn.append(recipe)
+            told.append((picked, self._judge(recipe, rung=0, phase="draw").score))
+        return drawn or [self._base_recipe(rate)]
+
+    def _choices(self, rate: float) -> dict[str, list[Any]]:
+        config = self._space.config
+        rates = (
+            [rate * f for f in RATE_FACTORS] if len(config.choices("learning_rate")) > 1 else [rate]
+        )
+        return {
+            "strategy": list(self._space.strategies()),
+            "learning_rate": rates,
+            "num_train_epochs": list(self._space.epochs),
+            "per_device_train_batch_size": list(config.choices("per_device_train_batch_size")),
+            "dropout": list(config.choices("dropout")),
+        }
+
+    def _pick(
+        self,
+        choices: dict[str, list[Any]],
+        told: Sequence[tuple[dict[str, int], float]],
+        attempt: int,
+    ) -> dict[str, int]:
+        """Index of the chosen value for each name; a function of the seed and what was told."""
+        import optuna
+
+        space = {name: list(range(len(values))) for name, values in choices.items()}
+        study = optuna.create_study(
+            direction="maximize", sampler=self._sampler(space, len(told) + attempt)
+        )
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {
+            name: optuna.distributions.CategoricalDistribution(values)
+            for name, values in space.items()
+        }
+        for picked, score in told:
+            study.add_trial(
+                optuna.trial.create_trial(params=picked, distributions=distributions, value=score)
+            )
+        # The strategies are tried one after the other first, so that none is left to chance.
+        asked = study.ask(distributions)
+        picked = {name: int(asked.params[name]) for name in choices}
+        if attempt < len(choices["strategy"]):
+            picked["strategy"] = attempt
+            picked["learning_rate"] = len(choices["learning_rate"]) // 2
+        return picked
+
+    def _sampler(self, space: dict[str, list[int]], number: int) -> optuna.samplers.BaseSampler:
+        import optuna
+
+        seed = derive_seed(self._seed, "search", number) % (1 << 32)
+        kind = self._space.config.search.sampler
+        if kind == "grid":
+            return optuna.samplers.GridSampler(space, seed=seed)
+        if kind == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+
+    def _recipe_of(
+        self, choices: dict[str, list[Any]], picked: dict[str, int], rate: float
+    ) -> Recipe:
+        values = {name: choices[name][index] for name, index in picked.items()}
+        fixed = len(self._space.config.choices("learning_rate")) == 1
+        if values["strategy"].name == "lora" and not fixed:
+            values["learning_rate"] *= LOW_RANK_FACTOR
+        return self._space.recipe(**values)
+
+    def _score_of(self, recipe: Recipe) -> float:
+        return self._evaluator.score(self._run(recipe, rung=0)).score
+
+    # -- 3. successive halving ------------------------------------------------------------------
+
+    def _halve(self, recipes: list[Recipe]) -> Outcome:
+        """Train the better ones on, rung by rung; returns the best at its last epoch."""
+        alive = [self._judge(recipe, rung=0, phase="draw", known=True) for recipe in recipes]
+        last_rung = rungs(self._space.config.search.eta) - 1
+        for rung in range(1, last_rung + 1):
+            keep = max(1, math.ceil(len(recipes) / self._space.config.search.eta**rung))
+            alive = sorted(alive, key=_rank, reverse=True)[:keep]
+            alive = [self._judge(o.run.recipe, rung=rung, phase="halving") for o in alive]
+        best = max(alive, key=_rank)
+        if best.failed:
+            raise AllFailedError(best.failed)
+        return best
+
+    def _judge(self, recipe: Recipe, *, rung: int, phase: str, known: bool = False) -> Outcome:
+        outcome = self._evaluator.score(self._run(recipe, rung))
+        if not known:
+            self._entries.append({"phase": phase, "rung": rung, **outcome.as_dict()})
+            self._on_step(len(self._entries), max(self._expected, len(self._entries)))
+        return outcome
+
+    def _run(self, recipe: Recipe, rung: int) -> Run:
+        epochs = recipe.phase.hyperparameters.num_train_epochs
+        horizon = rung_epochs(epochs, rung, self._space.config.search.eta)
+        return Run(
+            recipe=recipe,
+            seed=derive_seed(self._seed, "trial", 0),
+            horizon=None if horizon == epochs else horizon,
+        )
+
+
+class AllFailedError(Exception):
+    """Every recipe failed; the message is the best one's reason."""
+
+
+def rungs(eta: int) -> int:
+    """Number of rungs: the last epoch, a share 1 / eta of it, and 1 / eta squared."""
+    return 3 if eta <= 4 else 2
+
+
+def rung_epochs(epochs: int, rung: int, eta: int) -> int:
+    """Epochs after which a trial of `epochs` is judged at a rung."""
+    return max(1, round(epochs / eta ** (rungs(eta) - 1 - rung)))
+
+
+def expected_runs(space: SearchSpace) -> int:
+    """How many runs the search will judge."""
+    search = space.config.search
+    rates = len(space.config.choices("learning_rate"))
+    runs = rates if rates > 1 else 0
+    runs += max(1, search.trials)
+    for rung in range(1, rungs(search.eta)):
+        runs += max(1, math.ceil(search.trials / search.eta**rung))
+    return runs
+
+
+def default_epochs(rows: int) -> list[int]:
+    """Numbers of epochs to choose from: fewer rows need more passes (at most 15)."""
+    base = min(15, max(3, math.ceil(32_000 / max(1, rows))))
+    return [base] if base == 15 else [base, base + max(1, base // 2)]
+
+
+def _rank(outcome: Outcome) -> tuple[float, float]:
+    return (outcome.score, -outcome.loss)

@@ -1,0 +1,209 @@
+"""What the worker does for an experiment: train a trial, score it, turn it into a model."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from tunewright.candidates.answers import write_probabilities
+from tunewright.candidates.jobs import PROBABILITIES_FILE
+from tunewright.core.events import Notice
+from tunewright.core.files import write_json
+from tunewright.core.usage import Meter
+from tunewright.data.dataset import FIT, TEST, Dataset
+from tunewright.data.split import nested_order
+from tunewright.evaluate.calibration import softmax
+from tunewright.evaluate.metrics import METRICS
+from tunewright.models.classifier import Classifier, save_classifier
+from tunewright.train.engine import Stream, train
+from tunewright.train.member import DivergedError, Member, Score, TrainingSet, score_rows
+from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
+from tunewright.train.recipe import Selection, Trial
+from tunewright.train.source import Source
+from tunewright.train.workspace import Workspace, WorkspaceSpec
+from tunewright.workers.base import Context, JobHandler
+
+
+class TrainTrial(JobHandler):
+    """Payload: `workspace`, `trial`, `metric`, `horizon` (an epoch, None for the last).
+
+    Returns the progress of the trial; `failed` holds the reason when training diverged.
+    """
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
+        trial = Trial(**payload["trial"])
+        member, stream = prepare_trial(workspace, trial)
+        metric = METRICS.get(payload["metric"])()
+        classes = len(workspace.dataset.labels)
+
+        def score(targets: np.ndarray, answers: np.ndarray) -> float:
+            return metric.score(targets, answers, classes)
+
+        write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
+        meter = Meter()
+        try:
+            train([member], stream, score, context.emit, payload["horizon"])
+        except DivergedError as problem:
+            return {"failed": str(problem), **_result(member, meter)}
+        return {"failed": None, **_result(member, meter)}
+
+
+class ScoreSoup(JobHandler):
+    """Payload: `workspace`, `trials`: how many dev rows the seeds' average answers rightly.
+
+    All trials share one recipe and selection and differ in the seed. Averaging the weights of
+    models tuned from one start is a uniform soup (Wortsman et al. 2022): one model, at the cost of
+    one, often better than its parts.
+    """
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
+        trials = [Trial(**values) for values in payload["trials"]]
+        member, stream = _soup(workspace, trials)
+        rows = member.data.dev
+        answers = member.logits(stream.source, rows).argmax(1)
+        return {"answers": answers.tolist(), "rows": rows.tolist()}
+
+
+class AnswerTest(JobHandler):
+    """Payload: `workspace`, `trial`, `folder`: one seed's answers to the test inputs."""
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
+        member, _ = _soup(workspace, [Trial(**payload["trial"])])
+        logits, _ = _timed_test_logits(workspace, member.finish())
+        folder = workspace.layout.root / payload["folder"]
+        write_probabilities(folder / PROBABILITIES_FILE, softmax(logits))
+        return {}
+
+
+class ReleaseTuned(JobHandler):
+    """Payload: `workspace`, `trials` (one, or several to average), `temperature`, `folder`.
+
+    Writes the model folder and the probabilities of the test inputs.
+    """
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
+        trials = [Trial(**values) for values in payload["trials"]]
+        member, _ = _soup(workspace, trials)
+        temperature = float(payload["temperature"])
+        model = member.finish()
+        folder = workspace.layout.root / payload["folder"]
+        save_classifier(
+            model,
+            folder,
+            labels=workspace.dataset.labels,
+            renderer=workspace.task.renderer,
+            temperature=temperature,
+        )
+        logits, seconds = _timed_test_logits(workspace, model)
+        write_probabilities(folder / PROBABILITIES_FILE, softmax(logits, temperature))
+        return {
+            "predict_seconds": seconds,
+            "parameters": sum(p.numel() for p in member.weights().values()),
+            "all_parameters": sum(p.numel() for p in model.parameters()),
+        }
+
+
+def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, Stream]:
+    """A member at its start, and the batches it learns from."""
+    from accelerate import Accelerator
+
+    dataset = workspace.dataset
+    data = training_set(dataset, trial.selection)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    member = Member(
+        trial,
+        workspace.encoder,
+        data,
+        _probe(workspace, trial, data),
+        workspace.layout.trial(trial.id),
+        accelerator,
+    )
+    values = trial.recipe.phase.hyperparameters
+    stream = Stream(
+        source=_source(workspace, member),
+        data=data,
+        batch_size=values.per_device_train_batch_size,
+        accumulation_steps=values.gradient_accumulation_steps,
+        seed=trial.seed,
+        device=accelerator.device,
+    )
+    return member, stream
+
+
+def training_set(dataset: Dataset, selection: Selection) -> TrainingSet:
+    """The rows that a selection means."""
+    everything = np.arange(len(dataset.fit))
+    if selection.fit == "train+dev":
+        fit, dev = everything, everything[:0]
+    else:
+        fit, dev = next((f, d) for fold, f, d in dataset.holdouts if fold == selection.fold)
+    if selection.size is not None:
+        order = nested_order(dataset.fit.targets[fit], dataset.seed, selection.order)
+        fit = np.sort(fit[order[: selection.size]])
+    return TrainingSet(targets=dataset.fit.targets, classes=len(dataset.labels), fit=fit, dev=dev)
+
+
+def _probe(workspace: Workspace, trial: Trial, data: TrainingSet) -> LinearProbe | None:
+    """The linear probe of exactly the rows that the trial learns from."""
+    if trial.recipe.phase.hyperparameters.head_init != "probe":
+        return None
+    vectors = workspace.vectors(FIT)[data.fit]
+    return fit_probe(vectors, data.targets[data.fit], data.classes, PROBE_C)
+
+
+def _source(workspace: Workspace, member: Member) -> Source:
+    """Stored states below the lowest trained block where possible, else the tokens."""
+    depth = member.lowest_trained_layer
+    if depth > 0 and workspace.spec.store:
+        if workspace.can_store(depth):
+            workspace.vectors(FIT, depths=[depth])
+            return workspace.outputs(FIT).states(depth)
+        workspace.context.emit(
+            Notice(
+                text="this model cannot be cut below a block, so nothing is reused between epochs",
+                level="warning",
+            )
+        )
+    return workspace.token_source(FIT)
+
+
+def _soup(workspace: Workspace, trials: list[Trial]) -> tuple[Member, Stream]:
+    """A member that holds the average of the trials' best weights."""
+    member, stream = prepare_trial(workspace, trials[0])
+    total: dict[str, torch.Tensor] = {}
+    for trial in trials:
+        member.folder = workspace.layout.trial(trial.id)
+        member.load_judged()
+        for name, weight in member.weights().items():
+            share = weight.detach().double() / len(trials)
+            total[name] = share if name not in total else total[name] + share
+    with torch.no_grad():
+        for name, weight in member.weights().items():
+            weight.copy_(total[name])
+    return member, stream
+
+
+def _timed_test_logits(workspace: Workspace, model: Classifier) -> tuple[np.ndarray, float]:
+    source = workspace.token_source(TEST)
+    start = time.perf_counter()
+    rows = np.arange(len(workspace.dataset.test))
+    logits = score_rows(model, source, rows, next(model.parameters()).device)
+    return logits, time.perf_counter() - start
+
+
+def _result(member: Member, meter: Meter) -> dict[str, Any]:
+    return {
+        **member.progress.as_dict(),
+        "fit_rows": len(member.data.fit),
+        "dev_rows": len(member.data.dev),
+        "trainable_parameters": sum(p.numel() for p in member.weights().values()),
+        "lowest_trained_layer": member.lowest_trained_layer,
+        "peak_memory_bytes": meter.usage()["peak_memory_bytes"],
+    }

@@ -1,0 +1,113 @@
+"""`tunewright.yaml`: one project, put together from the parts' own configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from tunewright.core.config import Config, YamlDocument, validate
+from tunewright.core.errors import ConfigError
+from tunewright.data.config import DataConfig
+from tunewright.decide.config import DecisionConfig
+from tunewright.experiment.config import TrainingConfig
+
+
+class CandidateSpec(Config):
+    """A candidate by name, with its settings. In YAML a bare name stands for its defaults."""
+
+    name: str
+    """`majority`, `tfidf`, `zero_shot`, `few_shot`, `nearest`, `probe`, `tune`, or another one."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """The candidate's own settings."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        from tunewright.candidates import CANDIDATES
+
+        if name != "tune":
+            try:
+                CANDIDATES.get(name)
+            except ConfigError as problem:
+                raise ValueError(f"{problem.what}|{problem.fix or problem.expected}") from problem
+        return name
+
+
+DEFAULT_CANDIDATES = ("majority", "tfidf", "zero_shot", "few_shot", "nearest", "probe", "tune")
+
+
+class ProjectConfig(Config):
+    """Everything that decides what a run does."""
+
+    aliases: ClassVar[dict[str, str]] = {
+        "base_model": "model",
+        "model_name_or_path": "model",
+        "llm_backbone": "model",
+        "output_dir": "study",
+        "out_dir": "study",
+        "output_directory": "study",
+        "cutoff_len": "max_length",
+        "sequence_len": "max_length",
+        "max_seq_length": "max_length",
+        "max_seq_len": "max_length",
+        "num_threads": "threads",
+        "random_seed": "seed",
+    }
+
+    task: Literal["classify"] = "classify"
+    """What is predicted: `classify` gives one label to each text."""
+    data: DataConfig
+    """Where the examples are."""
+    model: str = "all-MiniLM-L6-v2"
+    """The base model: a local folder, an embedded model, or a hub name."""
+    allow_network: bool = False
+    """Whether a hub model may be downloaded. Nothing else ever uses the network."""
+    max_length: int | None = Field(default=None, ge=4)
+    """Tokens at which a text is cut; the model's own limit when not given."""
+    candidates: list[CandidateSpec] = Field(
+        default=[CandidateSpec(name=name) for name in DEFAULT_CANDIDATES], min_length=1
+    )
+    """What is compared."""
+    label_descriptions: dict[str, str] = Field(default_factory=dict)
+    """A phrase for each label, for zero-shot; its name in plain words otherwise."""
+    decision: DecisionConfig = DecisionConfig()
+    """How the winner is chosen."""
+    training: TrainingConfig = TrainingConfig()
+    """What `tune` tries."""
+    seed: int = Field(default=0, ge=0)
+    """Root of every random stream."""
+    threads: int | None = Field(default=None, ge=1)
+    """Processor threads; all available cores when not given."""
+    store: bool = True
+    """Whether states of the frozen part of the model are kept on disk and reused."""
+    study: str = "study"
+    """Folder for everything the run makes, relative to the project file."""
+
+    @field_validator("candidates", mode="before")
+    @classmethod
+    def _names(cls, values: object) -> object:
+        if isinstance(values, list):
+            return [{"name": v} if isinstance(v, str) else v for v in values]
+        return values
+
+    @field_validator("candidates")
+    @classmethod
+    def _once(cls, values: list[CandidateSpec]) -> list[CandidateSpec]:
+        names = [value.name for value in values]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"candidate '{twice}' is listed twice|give its settings in one place")
+        return values
+
+
+def load_project_config(path: Path, notices: list[str]) -> ProjectConfig:
+    """Read and check a project file.
+
+    Raises:
+        ConfigError: naming the file, the line, the field and the fix.
+    """
+    if path.is_dir():
+        path = path / "tunewright.yaml"
+    return validate(ProjectConfig, YamlDocument.read(path), notices)

@@ -1,0 +1,194 @@
+"""How long the planned work takes and how much memory it needs, from the measured rates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tunewright.experiment.config import TrainingConfig
+from tunewright.experiment.curve import curve_sizes
+from tunewright.experiment.search import SearchSpace, rung_epochs, rungs
+
+_BASE_MEMORY_BYTES = 700_000_000
+"""A worker process with its libraries loaded."""
+_BYTES_PER_TRAINED = 20
+"""A weight of its own, its gradient and two moments in float32, and a share of copies."""
+_SCORING_SHARE = 0.15
+"""Scoring dev and writing checkpoints, beside the training itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """How much data there is."""
+
+    fit_rows: int
+    train_rows: int
+    """Rows of one training run: without dev, or without one fold."""
+    test_rows: int
+    tokens_per_row: float
+    classes: int
+    holdouts: int
+    """1 with a dev set, else the number of folds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """One line of the plan."""
+
+    step: str
+    what: str
+    runs: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "what": self.what, "runs": self.runs, "seconds": self.seconds}
+
+
+def estimate(
+    training: TrainingConfig | None,
+    space: SearchSpace | None,
+    size: Size,
+    calibration: dict[str, Any],
+    untrained: int,
+) -> list[Estimate]:
+    """One estimate for each stage that takes time.
+
+    Args:
+        training: what `tune` will do; None when it is not a candidate.
+        space: its search space.
+        size: of the data.
+        calibration: result of the calibration stage.
+        untrained: number of candidates that train no language model.
+    """
+    encode = calibration["encode_seconds_per_token"] * size.tokens_per_row
+    fit = 2e-6 * size.fit_rows * size.classes * (1 + size.holdouts)
+    lines = [
+        Estimate(
+            step="audit",
+            what=f"encode {size.fit_rows:,} texts, five linear probes",
+            runs=5,
+            seconds=encode * size.fit_rows + 5 * fit,
+        ),
+        Estimate(
+            step="candidates",
+            what=f"{untrained} candidates without training",
+            runs=untrained * size.holdouts,
+            seconds=untrained * fit,
+        ),
+    ]
+    if training is not None and space is not None:
+        lines += _training(training, space, size, calibration)
+    lines.append(
+        Estimate(
+            step="test",
+            what=f"answer {size.test_rows:,} test items with every finalist",
+            runs=untrained + 1,
+            seconds=4 * encode * size.test_rows + untrained * fit,
+        )
+    )
+    return lines
+
+
+def _training(
+    training: TrainingConfig, space: SearchSpace, size: Size, calibration: dict[str, Any]
+) -> list[Estimate]:
+    rates = [rate["seconds_per_token"] for rate in calibration["training"]]
+    epoch = size.train_rows * size.tokens_per_row * (1 + _SCORING_SHARE) * size.holdouts
+    mean, highest = sum(rates) / len(rates), max(rates)
+    epochs = max(space.epochs)
+    search = training.search
+    first = rung_epochs(epochs, 0, search.eta)
+    sweep_runs = len(training.choices("learning_rate"))
+    sweep = sweep_runs * first * rates[0] * epoch if sweep_runs > 1 else 0.0
+    draws = max(1, search.trials) * first * mean * epoch
+    halving, halved = 0.0, 0
+    for rung in range(1, rungs(search.eta)):
+        alive = max(1, math.ceil(search.trials / search.eta**rung))
+        further = rung_epochs(epochs, rung, search.eta) - 0.75 * rung_epochs(
+            epochs, rung - 1, search.eta
+        )
+        halving += alive * further * highest * epoch
+        halved += alive
+    sizes = curve_sizes(size.train_rows, size.classes, training.curve)
+    shares = sum(rows / size.train_rows for rows in sizes[:-1]) * training.curve.seeds
+    shares += training.curve.seeds - 1  # the search has trained the full size once already
+    whole = size.fit_rows * size.tokens_per_row * epochs * highest
+    return [
+        Estimate(
+            step="search",
+            what=f"{sweep_runs} learning rates, then {search.trials} recipes, the better trained on",
+            runs=(sweep_runs + max(1, search.trials) + halved) * size.holdouts,
+            seconds=sweep + draws + halving,
+        ),
+        Estimate(
+            step="curve",
+            what="the best recipe on " + ", ".join(f"{rows:,}" for rows in sizes) + " rows, "
+            f"{training.curve.seeds} seeds each",
+            runs=len(sizes) * training.curve.seeds * size.holdouts,
+            seconds=shares * epochs * highest * epoch,
+        ),
+        Estimate(
+            step="final",
+            what=f"the best recipe on all {size.fit_rows:,} rows, {training.final.seeds} seeds",
+            runs=training.final.seeds,
+            seconds=training.final.seeds * whole,
+        ),
+    ]
+
+
+def memory_bytes(calibration: dict[str, Any], size: Size) -> float:
+    """Peak memory of the worker."""
+    base = 4.0 * calibration["parameters"]
+    trained = max((r["trainable_parameters"] for r in calibration["training"]), default=0)
+    vectors = 4.0 * calibration["dim"] * (size.fit_rows + size.test_rows)
+    return _BASE_MEMORY_BYTES + 2 * base + _BYTES_PER_TRAINED * trained + 3 * vectors
+
+
+def fit_to_minutes(
+    training: TrainingConfig, seconds_of: Any, minutes: float
+) -> tuple[TrainingConfig, list[str]]:
+    """Leave out what matters least until the estimate fits the person's time.
+
+    Args:
+        training: as configured.
+        seconds_of: estimated seconds of a whole run with a training configuration.
+        minutes: the budget.
+
+    Returns:
+        The reduced configuration, and a sentence for every reduction.
+    """
+    notes: list[str] = []
+    steps = (
+        ("curve", {"seeds": 1}, "one seed at each size of the learning curve"),
+        ("search", {"trials": 4}, "four recipes in the search"),
+        ("curve", {"fractions": [0.25, 0.5]}, "two sizes fewer in the learning curve"),
+        ("search", {"strategy": training.search.strategy[:2]}, "two strategies in the search"),
+        ("search", {"learning_rate": [1e-4, 2e-4]}, "two learning rates in the sweep"),
+        ("search", {"num_train_epochs": [3]}, "three epochs"),
+        ("curve", {"fractions": []}, "no learning curve"),
+        ("search", {"trials": 1, "strategy": training.search.strategy[:1]}, "one recipe"),
+    )
+    for part, changes, note in steps:
+        if seconds_of(training) <= 60 * minutes:
+            return training, notes
+        fixed = training.fixed.model_fields_set
+        changes = {name: value for name, value in changes.items() if name not in fixed}
+        if not changes:
+            continue
+        training = training.model_copy(
+            update={part: _with(getattr(training, part), changes)}
+        )
+        notes.append(f"to fit {minutes:g} minutes: {note}")
+    if seconds_of(training) > 60 * minutes:
+        notes.append(
+            f"even so it is estimated to take {seconds_of(training) / 60:.0f} minutes; a smaller "
+            "sample of the data (`train.csv#5000`) would take less"
+        )
+    return training, notes
+
+
+def _with(part: Any, changes: dict[str, Any]) -> Any:
+    """A changed copy in which the changed fields count as given."""
+    given = {name: getattr(part, name) for name in part.model_fields_set}
+    return type(part)(**{**given, **changes})

@@ -1,0 +1,223 @@
+"""The same as the command line, through Python: `Project.load(path).run()`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from tunewright.core.errors import ConfigError
+from tunewright.core.files import write_text
+from tunewright.study.layout import StudyLayout
+from tunewright.study.ledger import Ledger
+from tunewright.study.lock import FileLock
+from tunewright.workers.base import Job, Worker
+from tunewright.workers.in_process import InProcessWorker
+from tunewright.workers.process import ProcessWorker
+from tunewright.workers.supervised import SupervisedWorker
+from tunewright.workflow.config import ProjectConfig, load_project_config
+from tunewright.workflow.results import Difference, RunResult, Verdict
+from tunewright.workflow.session import Listener, Session, known_stage, run_stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """A task on a data set, described by a `tunewright.yaml`."""
+
+    config: ProjectConfig
+    file: Path
+    notices: tuple[str, ...] = ()
+    """What was understood although it is spelled otherwise."""
+
+    @classmethod
+    def load(cls, path: str | Path = "tunewright.yaml") -> Self:
+        """Read a project file, or the one in a folder.
+
+        Raises:
+            ConfigError: naming the file, the line, the field and the fix.
+        """
+        file = Path(path)
+        file = file / "tunewright.yaml" if file.is_dir() else file
+        notices: list[str] = []
+        config = load_project_config(file, notices)
+        return cls(config=config, file=file.resolve(), notices=tuple(notices))
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self.file.parent
+
+    @property
+    def layout(self) -> StudyLayout:
+        """The places of the study."""
+        return StudyLayout((self.folder / self.config.study).resolve())
+
+    def run(
+        self,
+        *,
+        until: str | None = None,
+        fresh: bool = False,
+        minutes: float | None = None,
+        in_process: bool = False,
+        listener: Listener | None = None,
+    ) -> RunResult:
+        """Run the stages that have not been run, in their order.
+
+        Args:
+            until: the last stage to run; the whole workflow when None.
+            fresh: forget what earlier runs have found (openings of the test set are not forgotten).
+            minutes: the planner leaves out what matters least until the estimate fits.
+            in_process: work in this process instead of a worker of its own.
+            listener: is told what happens.
+
+        Raises:
+            TunewrightError: with the exit code that the command line would end with.
+        """
+        from tunewright.workflow.stages import STAGE_NAMES, STAGES
+
+        if until is not None and until not in STAGE_NAMES:
+            from tunewright.core.errors import nearest
+
+            near = nearest(until, STAGE_NAMES)
+            raise ConfigError(
+                f"there is no stage called '{until}'",
+                expected=", ".join(STAGE_NAMES),
+                fix=f"did you mean '{near}'?" if near else None,
+            )
+        with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
+            if fresh:
+                self._forget(session)
+            self._write_lock_file()
+            for stage in STAGES:
+                run_stage(session, stage)
+                if stage.name == until:
+                    break
+            return self._result(session)
+
+    def verify(self, listener: Listener | None = None) -> list[Difference]:
+        """Recompute every statistic from the stored answers; returns what differs.
+
+        Raises:
+            ConfigError: when there is no finished study.
+        """
+        from tunewright.workflow.verify import verify_study
+
+        with self._session(listener=listener) as session:
+            self._replay(session)
+            return verify_study(session)
+
+    def verdict(self) -> Verdict:
+        """The verdict of the last run.
+
+        Raises:
+            ConfigError: when there is none yet.
+        """
+        return Verdict.read(self.layout.verdict)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _session(
+        self,
+        *,
+        in_process: bool = False,
+        listener: Listener | None = None,
+        minutes: float | None = None,
+    ) -> Iterator[Session]:
+        from tunewright.candidates import CANDIDATES
+        from tunewright.strategies import STRATEGIES
+
+        layout = self.layout
+        with FileLock(layout.root / "run.lock").hold():
+            ledger = Ledger(layout.ledger)
+            worker = self._worker(ledger, in_process)
+            CANDIDATES.freeze()
+            STRATEGIES.freeze()
+            try:
+                yield Session(
+                    config=self.config,
+                    folder=self.folder,
+                    layout=layout,
+                    ledger=ledger,
+                    worker=worker,
+                    listener=listener or Listener(),
+                    minutes=minutes,
+                )
+            finally:
+                worker.close()
+                ledger.close()
+
+    def _worker(self, ledger: Ledger, in_process: bool) -> Worker:
+        root = self.layout.root
+        if in_process:
+            return InProcessWorker(root)
+
+        def record(job: Job, reason: str) -> None:
+            ledger.record_incident(job.title, reason)
+
+        return SupervisedWorker(lambda: ProcessWorker(root), record)
+
+    def _forget(self, session: Session) -> None:
+        session.ledger.forget_stages()
+        for folder in (session.layout.root / "trials", session.layout.store):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _replay(self, session: Session) -> None:
+        """Take every stage's result from the ledger."""
+        from tunewright.workflow.stages import STAGES
+
+        for stage in STAGES:
+            if not known_stage(session, stage):
+                raise ConfigError(
+                    f"the study is not finished: stage '{stage.name}' has not been run with this "
+                    "project file",
+                    file=self.file,
+                    fix="run `tunewright run` first",
+                )
+
+    def _write_lock_file(self) -> None:
+        from tunewright import __version__
+        from tunewright.workflow.stages.data import file_hashes
+
+        with_hashes = {
+            "tunewright": __version__,
+            "project": self.config.model_dump(mode="json"),
+            "files": file_hashes(self),
+        }
+        text = yaml.safe_dump(with_hashes, sort_keys=False, allow_unicode=True)
+        write_text(self.layout.lock_file, "# Every default filled in, every input hashed.\n" + text)
+
+    def _result(self, session: Session) -> RunResult:
+        layout = session.layout
+        finished = "report" in session.results
+        return RunResult(
+            verdict=Verdict.read(layout.verdict) if "verdict" in session.results else None,
+            study=layout.root,
+            evidence=layout.evidence if "evidence" in session.results else None,
+            report=layout.report if finished else None,
+            model=layout.model if "verdict" in session.results else None,
+            stages={name: dict(result) for name, result in session.results.items()},
+            warnings=tuple(session.warnings),
+        )
+
+
+
+
+def describe(value: Any) -> Any:
+    """A plain form of a dataclass or path, for `--json`."""
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return describe(asdict(value))
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: describe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]
+    return value

@@ -1,0 +1,50 @@
+"""Stage `curve`: the chosen recipe on nested subsets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.core.seeds import derive_seed
+from tunewright.experiment.curve import answer_curve, measure_curve
+from tunewright.train.recipe import Recipe
+from tunewright.workflow.session import Session, Stage
+from tunewright.workflow.stages.plan import planned_training
+from tunewright.workflow.stages.search import evaluator_of
+
+
+def _inputs(session: Session) -> Any:
+    return {
+        **session.key_of("search"),
+        "curve": planned_training(session).curve.model_dump(mode="json"),
+        "margin": session.config.decision.margin,
+    }
+
+
+def _run(session: Session) -> dict[str, Any]:
+    search = session.results["search"]
+    if not search["found"]:
+        return {"measured": False}
+    points = measure_curve(
+        Recipe(**search["recipe"]),
+        evaluator_of(session),
+        planned_training(session).curve,
+        derive_seed(session.config.seed, "search"),
+        session.listener.on_steps,
+    )
+    answer = answer_curve(points, session.config.decision.margin)
+    full = [point for point in points if point.outcome.run.size is None]
+    return {
+        "measured": True,
+        **answer,
+        "full_size": [
+            {
+                "score": point.outcome.score,
+                "seed": point.outcome.run.seed,
+                "trials": point.outcome.trial_ids,
+            }
+            for point in full
+        ],
+    }
+
+
+CURVE = Stage("curve", "Measuring the learning curve", _inputs, _run)

@@ -1,0 +1,220 @@
+"""Stages `evidence` and `verdict`: every number, and what follows from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.files import write_json
+from tunewright.core.hashing import hash_file
+from tunewright.data.dataset import FIT, TEST
+from tunewright.data.sealed import read_sealed
+from tunewright.decide.config import DecisionConfig
+from tunewright.decide.evidence import (
+    EvidenceInput,
+    Finalist,
+    TestInfo,
+    build_evidence,
+    compare_all,
+    details_of,
+)
+from tunewright.decide.rule import decide
+from tunewright.decide.scored import Items, Scored, items_of, scored
+from tunewright.decide.verdict import baseline_of, build_verdict, contenders_of
+from tunewright.workflow.environment import describe_environment
+from tunewright.workflow.session import Session, Stage
+from tunewright.workflow.stages.final import TUNE
+
+_UNCOMPARED = "majority"
+"""Shown for scale, but no contender: nobody would ship it."""
+
+
+def gather(session: Session) -> EvidenceInput:
+    """What the evidence is computed from, read back from the ledger and the sealed answers."""
+    dataset, ledger, keys = session.dataset, session.ledger, session.keys
+    final = session.results["final"]
+    rows = dataset.scored_rows
+    has_groups = session.results["data"]["has_groups"]
+    dev = items_of(
+        {dataset.fit.ids[r]: dataset.labels[dataset.fit.targets[r]] for r in rows},
+        dataset.labels,
+        {dataset.fit.ids[r]: dataset.fit.groups[r] for r in rows} if has_groups else None,
+    )
+    targets = read_sealed(session.layout.data, session.results["data"]["test_hash"])
+    test = items_of(
+        targets,
+        dataset.labels,
+        dict(zip(dataset.test.ids, dataset.test.groups, strict=True)) if has_groups else None,
+    )
+
+    def answers(candidate: str, split: str) -> Scored:
+        stage = {"test": "test", "dev": "final" if candidate == TUNE else "candidates"}[split]
+        found = ledger.answers(candidate, keys[stage], split)
+        assert found is not None, f"no {split} answers of {candidate}"
+        return scored(candidate, found, dev if split == "dev" else test)
+
+    records = {record["id"]: record for record in final["finalists"]}
+    finalists = [
+        Finalist(record=record, dev=answers(id_, "dev"), test=answers(id_, "test"))
+        for id_, record in records.items()
+    ]
+    others = [
+        (_untested(entry), answers(entry["id"], "dev"))
+        for entry in session.results["candidates"]["candidates"]
+        if entry["id"] not in records
+    ]
+    return EvidenceInput(
+        config=session.config.decision,
+        dev=dev,
+        test=test,
+        info=_test_info(session, test),
+        finalists=finalists,
+        others=others,
+        seeds=[answers(folder.rpartition("/")[2], "test") for folder in final["seeds"]],
+        seed=session.config.seed,
+        context=_context(session),
+    )
+
+
+def _untested(entry: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "candidate", "kind", "title", "settings")
+    return {**{name: entry[name] for name in names}, "cost": None}
+
+
+def _test_info(session: Session, test: Items) -> TestInfo:
+    from tunewright.tasks import TASKS
+
+    part = session.dataset.test
+    task = TASKS.get(session.config.task)()
+    place = {id_: index for index, id_ in enumerate(part.ids)}
+    order = [place[id_] for id_ in test.ids]
+    lengths = session.job(
+        "tunewright.train.lengths:TokenLengths",
+        {"workspace": session.workspace(), "part": TEST},
+        "token lengths",
+    )["lengths"]
+    return TestInfo(
+        texts=[task.render(part.inputs[row]) for row in order],
+        lengths=[lengths[row] for row in order],
+        sources=[part.sources[row].file for row in order],
+        columns={
+            name: [part.columns[row].get(name) for row in order]
+            for name in session.config.data.slices
+        },
+    )
+
+
+def _context(session: Session) -> dict[str, Any]:
+    """Results of other stages that the report shows."""
+    results = session.results
+    plan = {k: v for k, v in results["plan"].items() if k != "training"}
+    curve = results["curve"]
+    return {
+        "project": {
+            "task": session.config.task,
+            "model": session.config.model,
+            "seed": session.config.seed,
+            "study": session.layout.root.name,
+        },
+        "data": results["data"],
+        "audit": results["audit"]["findings"],
+        "plan": plan,
+        "calibration": {k: v for k, v in results["calibrate"].items() if k != "tokens"},
+        "tokens": {"fit": results["calibrate"]["tokens"][FIT]},
+        "search": results["search"]["entries"],
+        "tuning": results["final"]["tuning"],
+        "curve": curve.get("points", []),
+        "curve_answer": {
+            k: curve[k] for k in ("answer", "sentence", "predictions", "laws", "fitted") if k in curve
+        }
+        if curve["measured"]
+        else None,
+        "test_openings": results["test"]["openings"],
+        "incidents": session.ledger.incidents(),
+        "warnings": list(session.warnings),
+        "environment": describe_environment(),
+    }
+
+
+def _evidence_inputs(session: Session) -> Any:
+    return {
+        **session.key_of("data", "audit", "plan", "candidates", "search", "curve", "final", "test"),
+        "decision": session.config.decision.model_dump(mode="json"),
+        "slices": session.config.data.slices,
+    }
+
+
+def compute(given: EvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evidence and verdict, from the answers alone. `verify` calls this again."""
+    evidence = build_evidence(given)
+    contenders = [c for c in contenders_of(evidence) if c.id != _UNCOMPARED]
+    contenders = contenders or contenders_of(evidence)
+    comparisons = compare_all(given)
+    decision = decide(
+        contenders, comparisons, evidence["test_items"], DecisionConfig(**evidence["decision"])
+    )
+    verdict = build_verdict(evidence, decision)
+    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict, contenders))
+    return evidence, verdict
+
+
+def _beside(verdict: dict[str, Any], contenders: Any) -> str:
+    """Who the winner is shown against: the baseline, or the challenger if the baseline won."""
+    baseline = baseline_of(contenders)
+    return baseline if baseline != verdict["winner"] else str(verdict["challenger"])
+
+
+def _run_evidence(session: Session) -> dict[str, Any]:
+    evidence, verdict = compute(gather(session))
+    write_json(session.layout.evidence, evidence)
+    return {"file": hash_file(session.layout.evidence), "verdict": verdict}
+
+
+def _evidence_intact(session: Session, result: dict[str, Any]) -> bool:
+    return _same(session.layout.evidence, result["file"])
+
+
+def _run_verdict(session: Session) -> dict[str, Any]:
+    verdict = session.results["evidence"]["verdict"]
+    write_json(session.layout.verdict, verdict)
+    _install_winner(session, verdict["winner"])
+    return {"file": hash_file(session.layout.verdict), "winner": verdict["winner"]}
+
+
+def _install_winner(session: Session, winner: str) -> None:
+    """Put the winner where people and tools look for it."""
+    import shutil
+
+    from tunewright.core.files import writing
+
+    source = session.layout.candidates / winner
+    target = session.layout.model
+    with writing(target):
+        draft = target.with_name(".model.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(
+            source, draft, ignore=shutil.ignore_patterns("*_probabilities.safetensors")
+        )
+        shutil.rmtree(target, ignore_errors=True)
+        draft.rename(target)
+
+
+def _verdict_intact(session: Session, result: dict[str, Any]) -> bool:
+    return _same(session.layout.verdict, result["file"]) and session.layout.model.is_dir()
+
+
+def _same(path: Path, expected: str) -> bool:
+    return path.is_file() and hash_file(path) == expected
+
+
+EVIDENCE = Stage(
+    "evidence", "Computing the evidence", _evidence_inputs, _run_evidence, _evidence_intact
+)
+VERDICT = Stage(
+    "verdict",
+    "Reaching the verdict",
+    lambda session: {**session.key_of("evidence"), "file": session.results["evidence"]["file"]},
+    _run_verdict,
+    _verdict_intact,
+)
+

@@ -1,0 +1,224 @@
+"""Stage `final`: every finalist is made from all rows that are not test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tunewright.candidates.jobs import ReleaseCandidate
+from tunewright.core.seeds import derive_seed
+from tunewright.decide.cost import tuned_cost, untrained_cost
+from tunewright.decide.scored import metric_called
+from tunewright.evaluate.calibration import fit_temperature
+from tunewright.experiment.evaluator import Run
+from tunewright.experiment.final import final_trials, use_soup
+from tunewright.train.recipe import Recipe, Trial
+from tunewright.workflow.session import Session, Stage
+from tunewright.workflow.stages.plan import planned_training
+from tunewright.workflow.stages.search import TRAIN_TRIAL, evaluator_of
+
+TUNE = "tune"
+_TRIALS = "tunewright.experiment.trials"
+
+
+def _inputs(session: Session) -> Any:
+    return {
+        **session.key_of("data", "calibrate", "candidates", "search", "curve"),
+        "final": planned_training(session).final.model_dump(mode="json"),
+    }
+
+
+def _run(session: Session) -> dict[str, Any]:
+    records = _release_untrained(session)
+    seeds: list[str] = []
+    tuning: dict[str, Any] = {}
+    if session.results["search"]["found"]:
+        record, seeds, tuning = _tune(session)
+        records.append(record)
+    return {"finalists": records, "seeds": seeds, "tuning": tuning}
+
+
+def _release_untrained(session: Session) -> list[dict[str, Any]]:
+    stage = session.results["candidates"]
+    calibration = session.results["calibrate"]
+    records = []
+    for entry in stage["candidates"]:
+        if entry["id"] not in stage["finalists"]:
+            continue
+        released = session.job(
+            ReleaseCandidate, {**entry, "workspace": session.workspace()}, entry["title"]
+        )
+        cost = untrained_cost(
+            released,
+            fit_tokens=calibration["tokens"]["fit"],
+            test_tokens=calibration["tokens"]["test"],
+            test_items=len(session.dataset.test),
+            encode_seconds_per_token=calibration["encode_seconds_per_token"],
+            threads=calibration["numerics"]["threads"],
+        )
+        records.append({**_described(entry), "cost": cost})
+    return records
+
+
+def _described(entry: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "candidate", "kind", "title", "settings")
+    return {name: entry[name] for name in names}
+
+
+def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+    """The tuned model: temperature and soup from dev, then the seeds on all rows."""
+    search = session.results["search"]
+    config = planned_training(session).final
+    recipe = Recipe(**search["recipe"])
+    temperature = _dev_answers(session, recipe)
+    soup = _soup_on_dev(session)
+    scores = [entry["score"] for entry in session.results["curve"]["full_size"]]
+    averaged = use_soup(config, soup, scores)
+    trials = final_trials(
+        recipe,
+        session.dataset,
+        config,
+        derive_seed(session.config.seed, "search"),
+        numerics=session.numerics,
+    )
+    training = _train_all(session, trials)
+    released = session.job(
+        f"{_TRIALS}:ReleaseTuned",
+        {
+            "workspace": session.workspace(),
+            "trials": [t.model_dump(mode="json") for t in (trials if averaged else trials[:1])],
+            "temperature": temperature,
+            "folder": f"candidates/{TUNE}",
+        },
+        "writing the tuned model",
+    )
+    seeds = _answer_with_seeds(session, trials)
+    cost = tuned_cost(
+        search=search,
+        training=training,
+        released=released,
+        test_items=len(session.dataset.test),
+        threads=session.results["calibrate"]["numerics"]["threads"],
+    )
+    record = {
+        "id": TUNE,
+        "candidate": TUNE,
+        "kind": TUNE,
+        "title": "the tuned model",
+        "settings": {"recipe": recipe.label},
+        "cost": cost,
+    }
+    tuning = {
+        "recipe": search["recipe"],
+        "label": recipe.label,
+        "temperature": temperature,
+        "averaged": averaged,
+        "soup_dev_score": soup,
+        "seed_dev_scores": scores,
+        "seeds": len(trials),
+    }
+    return record, seeds, tuning
+
+
+def _dev_answers(session: Session, recipe: Recipe) -> float:
+    """Record what the recipe answered on dev; returns the temperature that calibrates it."""
+    from tunewright.candidates.answers import to_answers
+    from tunewright.evaluate.calibration import softmax
+
+    evaluator = evaluator_of(session)
+    run = Run(recipe=recipe, seed=derive_seed(derive_seed(session.config.seed, "search"), "trial", 0))
+    evaluator.score(run)
+    logits = evaluator.logits(run)
+    dataset = session.dataset
+    rows = dataset.scored_rows
+    targets = dataset.fit.targets[rows]
+    temperature = fit_temperature(logits, targets).temperature
+    answers = to_answers(
+        np.asarray(softmax(logits, temperature)),
+        [dataset.fit.ids[row] for row in rows],
+        [dataset.labels[target] for target in targets],
+        dataset.labels,
+    )
+    session.ledger.record_answers(TUNE, session.keys["final"], "dev", answers)
+    return temperature
+
+
+def _soup_on_dev(session: Session) -> float | None:
+    """Dev score of the average of the curve's full-size seeds; None with a single seed."""
+    full = session.results["curve"].get("full_size", [])
+    if len(full) < 2:
+        return None
+    dataset = session.dataset
+    answers = np.full(len(dataset.fit), -1, dtype=np.int64)
+    for number in range(len(dataset.holdouts)):
+        trials = [_recorded_trial(session, entry["trials"][number]) for entry in full]
+        found = session.job(
+            f"{_TRIALS}:ScoreSoup",
+            {"workspace": session.workspace(), "trials": trials},
+            "averaging the seeds",
+        )
+        answers[found["rows"]] = found["answers"]
+    rows = dataset.scored_rows
+    metric = metric_called(session.config.decision.metric)
+    return metric.score(dataset.fit.targets[rows], answers[rows], len(dataset.labels))
+
+
+def _recorded_trial(session: Session, trial_id: str) -> dict[str, Any]:
+    from tunewright.core.files import read_json
+
+    trial: dict[str, Any] = read_json(session.layout.trial(trial_id) / "recipe.json")
+    return trial
+
+
+def _train_all(session: Session, trials: list[Trial]) -> dict[str, float]:
+    """Train the seeds; returns what they cost together."""
+    total = {"cpu_seconds": 0.0, "wall_seconds": 0.0, "peak_memory_bytes": 0.0}
+    for number, trial in enumerate(trials):
+        session.listener.on_steps(number, len(trials))
+        progress = session.job(
+            TRAIN_TRIAL,
+            {
+                "workspace": session.workspace(),
+                "trial": trial.model_dump(mode="json"),
+                "metric": session.config.decision.metric,
+                "horizon": None,
+            },
+            f"seed {number + 1} of {len(trials)}: {trial.recipe.label}",
+        )
+        total["cpu_seconds"] += progress["cpu_seconds"]
+        total["wall_seconds"] += progress["wall_seconds"]
+        total["peak_memory_bytes"] = max(
+            total["peak_memory_bytes"], progress["peak_memory_bytes"]
+        )
+    session.listener.on_steps(len(trials), len(trials))
+    return total
+
+
+def _answer_with_seeds(session: Session, trials: list[Trial]) -> list[str]:
+    """Every seed's answers to the test inputs, for the spread; returns their folders."""
+    folders = []
+    for number, trial in enumerate(trials):
+        folder = f"candidates/{TUNE}-seed-{number}"
+        session.job(
+            f"{_TRIALS}:AnswerTest",
+            {
+                "workspace": session.workspace(),
+                "trial": trial.model_dump(mode="json"),
+                "folder": folder,
+            },
+            f"answers of seed {number + 1}",
+        )
+        folders.append(folder)
+    return folders
+
+
+def _intact(session: Session, result: dict[str, Any]) -> bool:
+    folders = [f"candidates/{record['id']}" for record in result["finalists"]] + result["seeds"]
+    return all(
+        (session.layout.root / folder / "test_probabilities.safetensors").is_file()
+        for folder in folders
+    )
+
+
+FINAL = Stage("final", "Making the finalists from all the data", _inputs, _run, _intact)

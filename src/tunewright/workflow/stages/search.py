@@ -1,0 +1,113 @@
+"""Stage `search`: the recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.core.seeds import derive_seed
+from tunewright.experiment.config import TrainingConfig
+from tunewright.experiment.evaluator import Evaluator
+from tunewright.experiment.search import AllFailedError, Search, SearchSpace, default_epochs
+from tunewright.train.recipe import Trial
+from tunewright.workflow.session import Session, Stage
+
+TRAIN_TRIAL = "tunewright.experiment.trials:TrainTrial"
+
+
+def tunes(session: Session) -> bool:
+    """Whether `tune` is among the candidates."""
+    return any(spec.name == "tune" for spec in session.config.candidates)
+
+
+def evaluator_of(session: Session) -> Evaluator:
+    """Scores recipes by training in the worker and remembering in the ledger."""
+
+    def train(trial: Trial, horizon: int | None) -> dict[str, Any]:
+        return session.job(
+            TRAIN_TRIAL,
+            {
+                "workspace": session.workspace(),
+                "trial": trial.model_dump(mode="json"),
+                "metric": session.config.decision.metric,
+                "horizon": horizon,
+            },
+            trial.recipe.label,
+        )
+
+    return Evaluator(
+        session.dataset,
+        session.config.decision.metric,
+        session.layout,
+        session.ledger,
+        train,
+        numerics=session.numerics,
+    )
+
+
+def search_space(session: Session, training: TrainingConfig) -> SearchSpace:
+    """The open choices, with the defaults that depend on the data filled in."""
+    epochs = training.choices("num_train_epochs") if _epochs_given(training) else None
+    rows = min(len(fit) for _, fit, _ in session.dataset.holdouts)
+    return SearchSpace(
+        config=training,
+        model=session.results["calibrate"]["model_hash"],
+        epochs=[int(str(e)) for e in epochs] if epochs else default_epochs(rows),
+        depth=session.results["calibrate"]["depth"],
+    )
+
+
+def _epochs_given(training: TrainingConfig) -> bool:
+    return (
+        "num_train_epochs" in training.fixed.model_fields_set
+        or training.search.num_train_epochs is not None
+    )
+
+
+def _inputs(session: Session) -> Any:
+    if not tunes(session):
+        return None
+    plan = session.results["plan"]
+    return {
+        **session.key_of("data", "calibrate"),
+        "training": plan["training"],
+        "metric": session.config.decision.metric,
+        "seed": session.config.seed,
+    }
+
+
+def _run(session: Session) -> dict[str, Any]:
+    if not tunes(session):
+        return {"found": False, "entries": [], "reason": "`tune` is not among the candidates"}
+    training = TrainingConfig(**session.results["plan"]["training"])
+    search = Search(
+        search_space(session, training),
+        evaluator_of(session),
+        derive_seed(session.config.seed, "search"),
+        session.listener.on_steps,
+    )
+    try:
+        found = search.run()
+    except AllFailedError as problem:
+        warning = f"every recipe of the search failed, so nothing was tuned: {problem}"
+        session.warnings.append(warning)
+        return {"found": False, "entries": [], "reason": warning}
+    best = found.best
+    return {
+        "found": True,
+        "entries": found.entries,
+        "learning_rate": found.learning_rate,
+        "recipe": best.run.recipe.model_dump(mode="json"),
+        "label": best.run.recipe.label,
+        "dev_score": best.score,
+        "cpu_seconds": sum(entry["cpu_seconds"] for entry in _last_of_each(found.entries)),
+        "wall_seconds": sum(entry["wall_seconds"] for entry in _last_of_each(found.entries)),
+    }
+
+
+def _last_of_each(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last entry of each set of trials: their seconds include the earlier rungs'."""
+    last = {tuple(entry["trials"]): entry for entry in entries}
+    return list(last.values())
+
+
+SEARCH = Stage("search", "Searching for the best recipe", _inputs, _run)
