@@ -104,7 +104,7 @@ class YamlDocument:
         """Parse YAML text."""
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-            values = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
+            values = yaml.load(text, Loader=_Loader)
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark
             raise ConfigError(

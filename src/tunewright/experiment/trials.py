@@ -19,7 +19,7 @@ from tunewright.evaluate.calibration import softmax
 from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
 from tunewright.train.engine import Stream, train
-from tunewright.train.member import DivergedError, Member, Score, TrainingSet, score_rows
+from tunewright.train.member import DivergedError, Member, TrainingSet, score_rows
 from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.source import Source

@@ -51,12 +51,13 @@ class Numerics:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "reasons": list(self.reasons)}
+        return {**asdict(self), "reasons": list(self.reasons), "name": self.name}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Numerics:
         """The inverse of `as_dict`."""
-        return cls(**{**values, "reasons": tuple(values["reasons"])})
+        fields = {name: value for name, value in values.items() if name != "name"}
+        return cls(**{**fields, "reasons": tuple(values["reasons"])})
 
 
 def available_cores() -> int:
@@ -115,8 +116,8 @@ def _choose_matmul(dim: int, rows: int) -> tuple[str, str]:
     exact_enough = errors["onednn"] <= _FLOAT32_ERROR
     chosen = "onednn" if ratio >= _CLEARLY_FASTER and exact_enough else "default"
     return chosen, (
-        f"matrix products by {chosen}: oneDNN is {ratio:.2f} times as fast as torch's default here, "
-        f"with a relative error of {errors['onednn']:.1e} (default {errors['default']:.1e})"
+        f"matrix products by {chosen}: oneDNN is {ratio:.2f} times as fast as torch's default "
+        f"here, with a relative error of {errors['onednn']:.1e} (default {errors['default']:.1e})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The linear probe: a logistic regression on frozen vectors. A candidate, and the start of a head."""
+"""The linear probe, a logistic regression on frozen vectors: a candidate, and a head's start."""
 
 from __future__ import annotations
 

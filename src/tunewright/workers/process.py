@@ -50,7 +50,7 @@ class ProcessWorker(Worker):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # an interrupt at the keyboard is the supervisor's to handle
+                start_new_session=True,  # the keyboard's interrupt is not for the worker
             )
         assert self._process.stdout is not None
         self._answers = io.TextIOWrapper(self._process.stdout, encoding="utf-8")

@@ -117,7 +117,7 @@ def _training(
     return [
         Estimate(
             step="search",
-            what=f"{sweep_runs} learning rates, then {search.trials} recipes, the better trained on",
+            what=f"{sweep_runs} learning rates, {search.trials} recipes, the better trained on",
             runs=(sweep_runs + max(1, search.trials) + halved) * size.holdouts,
             seconds=sweep + draws + halving,
         ),
@@ -176,9 +176,7 @@ def fit_to_minutes(
         changes = {name: value for name, value in changes.items() if name not in fixed}
         if not changes:
             continue
-        training = training.model_copy(
-            update={part: _with(getattr(training, part), changes)}
-        )
+        training = training.model_copy(update={part: _with(getattr(training, part), changes)})
         notes.append(f"to fit {minutes:g} minutes: {note}")
     if seconds_of(training) > 60 * minutes:
         notes.append(

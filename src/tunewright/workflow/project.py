@@ -206,8 +206,6 @@ class Project:
         )
 
 
-
-
 def describe(value: Any) -> Any:
     """A plain form of a dataclass or path, for `--json`."""
     from dataclasses import asdict, is_dataclass

@@ -26,7 +26,7 @@ class Verdict:
     interval: dict[str, Any]
     """Of the score, 95 %."""
     baseline: str
-    """The best candidate without training, by dev."""
+    """The candidate without training that did best on the test set."""
     challenger: str
     """Who is set against the baseline: the tuned model where there is one."""
     gain: float

@@ -15,7 +15,7 @@ from tunewright.core.hashing import hash_value
 from tunewright.data.dataset import Dataset, load_dataset
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
-from tunewright.workers.base import Job, JobHandler, Worker
+from tunewright.workers.base import Job, Worker
 from tunewright.workflow.config import ProjectConfig
 
 
@@ -51,13 +51,19 @@ class Session:
     warnings: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def job(self, handler: type[JobHandler] | str, payload: dict[str, Any], title: str) -> dict[str, Any]:
-        """Run a job in the worker."""
-        path = handler if isinstance(handler, str) else f"{handler.__module__}:{handler.__qualname__}"
-        return self.worker.run(Job(handler=path, payload=payload, title=title), self._hear)
+    def job(self, handler: str, payload: dict[str, Any], title: str) -> dict[str, Any]:
+        """Run a job in the worker.
+
+        Handlers are named, not imported: they bring torch, which this process never loads.
+        """
+        return self.worker.run(Job(handler=handler, payload=payload, title=title), self._hear)
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, Notice) and event.level == "warning" and event.text not in self.warnings:
+        if (
+            isinstance(event, Notice)
+            and event.level == "warning"
+            and event.text not in self.warnings
+        ):
             self.warnings.append(event.text)
         self.listener.on_event(event)
 
@@ -78,7 +84,7 @@ class Session:
     @property
     def numerics(self) -> str:
         """Name of the arithmetic in use."""
-        return Numerics.from_dict(self.results["calibrate"]["numerics"]).name
+        return str(self.results["calibrate"]["numerics"]["name"])
 
     @cached_property
     def dataset(self) -> Dataset:

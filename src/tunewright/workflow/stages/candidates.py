@@ -6,9 +6,10 @@ from typing import Any
 
 from tunewright.candidates import CANDIDATES
 from tunewright.candidates.answers import read_probabilities, to_answers
-from tunewright.candidates.jobs import ScoreCandidate
 from tunewright.decide.verdict import candidate_title
 from tunewright.workflow.session import Session, Stage
+
+_HANDLER = "tunewright.candidates.jobs:ScoreCandidate"
 
 
 def candidate_payloads(session: Session) -> list[dict[str, Any]]:
@@ -54,7 +55,7 @@ def _run(session: Session) -> dict[str, Any]:
     for done, payload in enumerate(payloads):
         session.listener.on_steps(done, len(payloads))
         result = session.job(
-            ScoreCandidate, {**payload, "workspace": session.workspace()}, payload["title"]
+            _HANDLER, {**payload, "workspace": session.workspace()}, payload["title"]
         )
         probabilities = read_probabilities(session.layout.root / result["probabilities"])
         answers = to_answers(probabilities, ids, names, dataset.labels)

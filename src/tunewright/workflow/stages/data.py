@@ -8,8 +8,9 @@ from tunewright.core.files import read_json
 from tunewright.core.hashing import hash_file
 from tunewright.data.dataset import EXAMPLES_FILE, SPLITS_FILE
 from tunewright.data.paths import resolve_paths
-from tunewright.data.prepare import PrepareData
 from tunewright.workflow.session import Session, Stage
+
+_HANDLER = "tunewright.data.prepare:PrepareData"
 
 
 def file_hashes(session: Session) -> dict[str, str]:
@@ -34,7 +35,7 @@ def _inputs(session: Session) -> Any:
 
 def _run(session: Session) -> dict[str, Any]:
     return session.job(
-        PrepareData,
+        _HANDLER,
         {
             "data": session.config.data.model_dump(mode="json"),
             "folder": str(session.folder),

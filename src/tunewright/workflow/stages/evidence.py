@@ -20,7 +20,7 @@ from tunewright.decide.evidence import (
 )
 from tunewright.decide.rule import decide
 from tunewright.decide.scored import Items, Scored, items_of, scored
-from tunewright.decide.verdict import baseline_of, build_verdict, contenders_of
+from tunewright.decide.verdict import build_verdict, contenders_of
 from tunewright.workflow.environment import describe_environment
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.final import TUNE
@@ -125,7 +125,9 @@ def _context(session: Session) -> dict[str, Any]:
         "tuning": results["final"]["tuning"],
         "curve": curve.get("points", []),
         "curve_answer": {
-            k: curve[k] for k in ("answer", "sentence", "predictions", "laws", "fitted") if k in curve
+            k: curve[k]
+            for k in ("answer", "sentence", "predictions", "laws", "fitted")
+            if k in curve
         }
         if curve["measured"]
         else None,
@@ -154,14 +156,14 @@ def compute(given: EvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
         contenders, comparisons, evidence["test_items"], DecisionConfig(**evidence["decision"])
     )
     verdict = build_verdict(evidence, decision)
-    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict, contenders))
+    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict))
     return evidence, verdict
 
 
-def _beside(verdict: dict[str, Any], contenders: Any) -> str:
+def _beside(verdict: dict[str, Any]) -> str:
     """Who the winner is shown against: the baseline, or the challenger if the baseline won."""
-    baseline = baseline_of(contenders)
-    return baseline if baseline != verdict["winner"] else str(verdict["challenger"])
+    baseline, winner = str(verdict["baseline"]), verdict["winner"]
+    return baseline if baseline != winner else str(verdict["challenger"])
 
 
 def _run_evidence(session: Session) -> dict[str, Any]:
@@ -192,9 +194,7 @@ def _install_winner(session: Session, winner: str) -> None:
     with writing(target):
         draft = target.with_name(".model.draft")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(
-            source, draft, ignore=shutil.ignore_patterns("*_probabilities.safetensors")
-        )
+        shutil.copytree(source, draft, ignore=shutil.ignore_patterns("*_probabilities.safetensors"))
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
 
@@ -217,4 +217,3 @@ VERDICT = Stage(
     _run_verdict,
     _verdict_intact,
 )
-

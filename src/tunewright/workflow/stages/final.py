@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tunewright.candidates.jobs import ReleaseCandidate
 from tunewright.core.seeds import derive_seed
 from tunewright.decide.cost import tuned_cost, untrained_cost
 from tunewright.decide.scored import metric_called
@@ -19,6 +18,7 @@ from tunewright.workflow.stages.plan import planned_training
 from tunewright.workflow.stages.search import TRAIN_TRIAL, evaluator_of
 
 TUNE = "tune"
+_RELEASE_CANDIDATE = "tunewright.candidates.jobs:ReleaseCandidate"
 _TRIALS = "tunewright.experiment.trials"
 
 
@@ -47,7 +47,7 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
         if entry["id"] not in stage["finalists"]:
             continue
         released = session.job(
-            ReleaseCandidate, {**entry, "workspace": session.workspace()}, entry["title"]
+            _RELEASE_CANDIDATE, {**entry, "workspace": session.workspace()}, entry["title"]
         )
         cost = untrained_cost(
             released,
@@ -127,7 +127,9 @@ def _dev_answers(session: Session, recipe: Recipe) -> float:
     from tunewright.evaluate.calibration import softmax
 
     evaluator = evaluator_of(session)
-    run = Run(recipe=recipe, seed=derive_seed(derive_seed(session.config.seed, "search"), "trial", 0))
+    run = Run(
+        recipe=recipe, seed=derive_seed(derive_seed(session.config.seed, "search"), "trial", 0)
+    )
     evaluator.score(run)
     logits = evaluator.logits(run)
     dataset = session.dataset
@@ -188,9 +190,7 @@ def _train_all(session: Session, trials: list[Trial]) -> dict[str, float]:
         )
         total["cpu_seconds"] += progress["cpu_seconds"]
         total["wall_seconds"] += progress["wall_seconds"]
-        total["peak_memory_bytes"] = max(
-            total["peak_memory_bytes"], progress["peak_memory_bytes"]
-        )
+        total["peak_memory_bytes"] = max(total["peak_memory_bytes"], progress["peak_memory_bytes"])
     session.listener.on_steps(len(trials), len(trials))
     return total
 

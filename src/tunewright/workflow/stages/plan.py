@@ -1,4 +1,4 @@
-"""Stage `plan`: what will run, for how long, and what the test set can tell, before any training."""
+"""Stage `plan`: what will run, how long it takes, what the test set can tell; no training yet."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ def _run(session: Session) -> dict[str, Any]:
     sources += [(folder.rpartition("/")[2], folder) for folder in final["seeds"]]
     for candidate, folder in sources:
         path = session.layout.root / folder / "test_probabilities.safetensors"
-        answers = to_answers(
-            read_probabilities(path), dataset.test.ids, truth, dataset.labels
-        )
+        answers = to_answers(read_probabilities(path), dataset.test.ids, truth, dataset.labels)
         session.ledger.record_answers(candidate, session.keys["test"], "test", answers)
     return {
         "test_hash": test_hash,
