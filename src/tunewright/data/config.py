@@ -123,8 +123,9 @@ class DataConfig(Config):
     test_size: float = Field(default=0.2, gt=0, lt=1)
     """Share of the rows kept as test set when `test` is not given."""
 
-    dev_size: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the rows kept as dev set when `dev` is not given."""
+    dev_size: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows on which choices are made when `dev` is not given (200 to 2,000 rows). The
+    final models learn from them too, so a large share costs nothing in the end."""
 
     folds: int = Field(default=5, ge=2)
     """Number of folds where data is too scarce for a dev set."""

@@ -156,8 +156,8 @@ def _propose_group(roles: Roles, columns: list[ColumnProfile]) -> None:
     group = min(named, key=lambda p: rank_of(p.name, GROUP_NAMES) or 0)
     roles.group = group.name
     roles.reasons.append(
-        f"rows with equal {shown(group.name)} are kept in one split, because of its name; "
-        "remove `group:` if they are independent"
+        f"rows with equal {shown(group.name)} may belong together; name it as `group:` if one of "
+        "them must not be tested on after another was learned from"
     )
 
 

@@ -27,7 +27,7 @@ from tunewright.train.recipe import Phase, Recipe, StrategySpec
 if TYPE_CHECKING:
     import optuna
 
-DEFAULT_LEARNING_RATE = 2e-4
+DEFAULT_LEARNING_RATE = 1e-4
 RATE_FACTORS = (0.5, 1.0, 2.0)
 """Around the sweep's learning rate."""
 LOW_RANK_FACTOR = 5.0
@@ -274,9 +274,13 @@ def expected_runs(space: SearchSpace) -> int:
 
 
 def default_epochs(rows: int) -> list[int]:
-    """Numbers of epochs to choose from: fewer rows need more passes (at most 15)."""
-    base = min(15, max(3, math.ceil(32_000 / max(1, rows))))
-    return [base] if base == 15 else [base, base + max(1, base // 2)]
+    """Numbers of epochs to choose from: fewer rows need more passes.
+
+    Starting from a probe, 8,000 rows are learned in five epochs; the number grows with the fifth
+    root of the shortage, to at most 15 (docs/LOG.md).
+    """
+    most = min(15, max(3, round(5 * (8000 / max(1, rows)) ** 0.2)))
+    return sorted({max(3, round(0.6 * most)), most})
 
 
 def _rank(outcome: Outcome) -> tuple[float, float]:

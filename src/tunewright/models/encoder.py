@@ -54,7 +54,8 @@ def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
 
     Args:
         resolved: the folder.
-        attention: `eager` or `sdpa`, the implementation of attention in transformers.
+        attention: `eager` or `sdpa`, the implementation of attention in transformers; families
+            without the latter stay with `eager`.
 
     Raises:
         ModelError: when transformers cannot load it as an encoder.
@@ -71,7 +72,7 @@ def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
             path,
             config=config,
             dtype=torch.float32,
-            attn_implementation=attention,
+            attn_implementation="eager",
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
@@ -87,6 +88,8 @@ def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
             found=str(problem).splitlines()[0][:300] if str(problem) else type(problem).__name__,
         ) from problem
     _refuse_missing_weights(info, resolved.path)
+    if attention != "eager" and getattr(backbone, f"_supports_{attention}", False):
+        backbone.set_attn_implementation(attention)
     return Encoder(
         resolved=resolved,
         backbone=backbone.eval(),

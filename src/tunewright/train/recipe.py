@@ -58,7 +58,7 @@ class Hyperparameters(Config):
         "early_stop_interval": "early_stopping_patience",
     }
 
-    learning_rate: float = Field(default=2e-4, gt=0, le=1)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """Peak learning rate. Small encoders want more than large ones; it is searched first."""
     num_train_epochs: int = Field(default=5, ge=1)
     """Passes over the training rows."""
@@ -70,7 +70,7 @@ class Hyperparameters(Config):
         "warmup_stable_decay"
     )
     """How the learning rate falls after the warm-up. `warmup_stable_decay` stays at the peak and
-    falls over the last quarter; a trial with it can be judged early and trained on later."""
+    falls over the second half; a trial with it can be judged early and trained on later."""
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps of all epochs over which the learning rate rises from zero."""
     weight_decay: float = Field(default=0.01, ge=0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-DECAY_SHARE = 0.25
-"""Share of the steps over which `warmup_stable_decay` falls to zero. A fifth to a quarter is enough
-to match a schedule that falls all the way (Haegele et al. 2024)."""
+DECAY_SHARE = 0.5
+"""Share of the steps over which `warmup_stable_decay` falls to zero. A fifth is enough for long
+pre-training (Haegele et al. 2024); over a few epochs on small data half was better (docs/LOG.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +16,7 @@ class Schedule:
 
     It rises linearly over `warmup_steps`. Then it stays (`constant`), falls linearly to zero
     (`linear`), falls along half a cosine (`cosine`), or stays and falls linearly to zero over the
-    last quarter of the steps up to the horizon (`warmup_stable_decay`, Hu et al. 2024).
+    second half of the steps up to the horizon (`warmup_stable_decay`, Hu et al. 2024).
     """
 
     kind: str

@@ -9,6 +9,7 @@ from typing import Any
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import curve_sizes
 from tunewright.experiment.search import SearchSpace, rung_epochs, rungs
+from tunewright.train.schedule import DECAY_SHARE
 
 _BASE_MEMORY_BYTES = 700_000_000
 """A worker process with its libraries loaded."""
@@ -105,9 +106,8 @@ def _training(
     halving, halved = 0.0, 0
     for rung in range(1, rungs(search.eta)):
         alive = max(1, math.ceil(search.trials / search.eta**rung))
-        further = rung_epochs(epochs, rung, search.eta) - 0.75 * rung_epochs(
-            epochs, rung - 1, search.eta
-        )
+        before = (1 - DECAY_SHARE) * rung_epochs(epochs, rung - 1, search.eta)
+        further = rung_epochs(epochs, rung, search.eta) - before
         halving += alive * further * highest * epoch
         halved += alive
     sizes = curve_sizes(size.train_rows, size.classes, training.curve)

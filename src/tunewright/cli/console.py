@@ -1,0 +1,132 @@
+"""What a person sees while a run works, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from tunewright.core.events import Event, Metric, Notice
+from tunewright.core.events import Progress as ProgressEvent
+from tunewright.core.units import format_seconds
+from tunewright.workflow.session import Listener
+
+console = Console(highlight=False, soft_wrap=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+class LiveProgress:
+    """Draws stages and bars on a terminal, writes one line a stage elsewhere, or stays silent.
+
+    Args:
+        quiet: nothing at all (for `--json`).
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = not quiet and errors.is_terminal
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left", style="dim"),
+            TimeRemainingColumn(),
+            console=errors,
+            transient=True,
+        )
+        self._stage_bar: TaskID | None = None
+        self._job_bar: TaskID | None = None
+        self._started = 0.0
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._bars.stop()
+
+    def listener(self) -> Listener:
+        """What a session reports to."""
+        return Listener(on_stage=self._on_stage, on_event=self._on_event, on_steps=self._on_steps)
+
+    def _on_stage(self, name: str, title: str, state: str) -> None:
+        if self._quiet:
+            return
+        if state == "started":
+            self._started = time.monotonic()
+            self._begin(title)
+            return
+        self._clear()
+        took = "" if state == "known" else f" ({format_seconds(time.monotonic() - self._started)})"
+        mark = "[dim]=[/dim]" if state == "known" else "[green]✓[/green]"
+        if self._live:
+            known = " [dim]unchanged[/dim]" if state == "known" else f" [dim]{took.strip()}[/dim]"
+            self._bars.console.print(f"{mark} {title}{known}")
+        else:
+            errors.print(f"{name}: {'unchanged' if state == 'known' else 'done' + took}")
+
+    def _on_steps(self, done: int, total: int) -> None:
+        if self._live and self._stage_bar is not None:
+            self._bars.update(
+                self._stage_bar, completed=done, total=total, detail=f"{done} of {total}"
+            )
+
+    def _on_event(self, event: Event) -> None:
+        if self._quiet:
+            return
+        if isinstance(event, ProgressEvent) and self._live:
+            self._show_job(event)
+        elif isinstance(event, Notice):
+            style = "yellow" if event.level == "warning" else "dim"
+            target = self._bars.console if self._live else errors
+            target.print(f"  {event.text}", style=style, markup=False)
+        elif isinstance(event, Metric) and self._live and self._job_bar is not None:
+            if event.name == "dev_score":
+                self._bars.update(self._job_bar, detail=f"dev {event.value:.3f}")
+
+    def _show_job(self, event: ProgressEvent) -> None:
+        total = event.total or None
+        if self._job_bar is None:
+            self._job_bar = self._bars.add_task(f"  {event.activity}", total=total, detail="")
+        task = self._bars.tasks[self._bars.task_ids.index(self._job_bar)]
+        if task.description.strip() != event.activity:
+            self._bars.remove_task(self._job_bar)
+            self._job_bar = self._bars.add_task(f"  {event.activity}", total=total, detail="")
+        self._bars.update(self._job_bar, completed=event.done, total=total)
+
+    def _begin(self, title: str) -> None:
+        if self._live:
+            self._stage_bar = self._bars.add_task(title, total=None, detail="")
+
+    def _clear(self) -> None:
+        for bar in (self._stage_bar, self._job_bar):
+            if bar is not None:
+                self._bars.remove_task(bar)
+        self._stage_bar = self._job_bar = None

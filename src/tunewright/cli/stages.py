@@ -1,0 +1,211 @@
+"""`check`, `plan`, `run`, `report` and `verify`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tunewright.cli.console import LiveProgress, console, errors, print_json
+from tunewright.core.errors import ConfigError, GateError
+from tunewright.core.units import format_bytes, format_percent, format_seconds
+from tunewright.workflow.project import Project, describe
+from tunewright.workflow.results import RunResult, Verdict
+
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+_ROWS_SHOWN = 3
+
+
+def load(path: Path, *, quiet: bool) -> Project:
+    """Load a project and say which other spellings were understood."""
+    project = Project.load(path)
+    if not quiet:
+        for notice in project.notices:
+            errors.print(notice, style="dim", markup=False)
+    return project
+
+
+def _run_until(path: Path, stage: str, minutes: float | None, *, as_json: bool) -> RunResult:
+    project = load(path, quiet=as_json)
+    with LiveProgress(quiet=as_json) as progress:
+        return project.run(until=stage, minutes=minutes, listener=progress.listener())
+
+
+def check(path: Path, *, as_json: bool) -> None:
+    """Run the audit and show its findings."""
+    result = _run_until(path, "audit", None, as_json=as_json)
+    data, findings = result.stages["data"], result.stages["audit"]["findings"]
+    if as_json:
+        print_json({"data": data, "findings": findings, "details": _audit_file(result)})
+        return
+    _show_data(data)
+    for finding in findings:
+        _show_finding(finding)
+    console.print(f"\nEvery row of every finding: {_audit_file(result)}", style="dim")
+
+
+def _audit_file(result: RunResult) -> str:
+    return str(result.study / "data" / "audit.json")
+
+
+def _show_data(data: dict[str, Any]) -> None:
+    parts = [f"{data['train']:,} train"]
+    parts += [f"{data['folds']} folds"] if data["folds"] else [f"{data['dev']:,} dev"]
+    parts.append(f"{data['test']:,} test (sealed)")
+    console.print(
+        f"{data['rows_read']:,} rows read: {', '.join(parts)}; {len(data['labels'])} labels"
+    )
+    for reason, count in data["rejected"].items():
+        console.print(f"  {count:,} not used: {reason.replace('_', ' ')}", style="yellow")
+    console.print()
+
+
+def _show_finding(finding: dict[str, Any]) -> None:
+    mark = {"error": "✗", "warning": "!", "info": "·"}[finding["severity"]]
+    console.print(Text(f"{mark} {finding['message']}", style=_STYLES[finding["severity"]]))
+    notes = [finding["consequence"], f"Fix: {finding['fix']}" if finding["fix"] else ""]
+    for note in filter(None, notes):
+        console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+    if finding["severity"] == "info":
+        return
+    for row in finding["rows"][:_ROWS_SHOWN]:
+        line = "" if row["line"] is None else f" (line {row['line']})"
+        place = f"{row['file']}, row {row['row']}{line}"
+        console.print(Padding(Text(f"{place}: {row['detail']}"), (0, 0, 0, 4)))
+    more = finding["count"] - _ROWS_SHOWN
+    if more > 0 and finding["rows"]:
+        console.print(Padding(Text(f"and {more:,} more", style="dim"), (0, 0, 0, 4)))
+
+
+def plan(path: Path, minutes: float | None, *, as_json: bool) -> None:
+    """Plan and show it."""
+    result = _run_until(path, "plan", minutes, as_json=as_json)
+    planned = result.stages["plan"]
+    if as_json:
+        print_json({name: value for name, value in planned.items() if name != "training"})
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, side in (("step", "left"), ("what", "left"), ("runs", "right"), ("about", "right")):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    for step in planned["steps"]:
+        runs, seconds = str(step["runs"]), format_seconds(step["seconds"])
+        table.add_row(step["step"], escape(step["what"]), runs, seconds)
+    table.add_row("", "", "", format_seconds(planned["seconds"]), style="bold")
+    console.print(table)
+    _show_power(planned)
+    console.print(
+        f"Memory: about {format_bytes(planned['memory_bytes'])}; disk for stored states: "
+        f"{format_bytes(planned['store_bytes'])}."
+    )
+    for note in planned["notes"]:
+        console.print(f"· {note}", style="yellow", markup=False)
+    for reason in planned["numerics"]:
+        console.print(f"· {reason}", style="dim", markup=False)
+
+
+def _show_power(planned: dict[str, Any]) -> None:
+    power = planned["power"]
+    effect, margin = power["minimum_detectable_effect"], planned["margin"]
+    console.print(
+        f"\nThe test set has {power['items']:,} items: a true difference of "
+        f"{100 * effect:.1f} points is found {format_percent(power['power'], 0)} of the time (where "
+        f"two candidates disagree on {format_percent(power['discordance'], 0)} of the items); "
+        f"your margin is {100 * margin:.1f} points."
+    )
+    if effect > 2 * margin:
+        console.print(
+            "A margin that small can hardly be settled with so few items: expect `cannot_tell`, "
+            "or add test items.",
+            style="yellow",
+        )
+
+
+def run(
+    path: Path, *, until: str | None, fresh: bool, minutes: float | None, as_json: bool
+) -> None:
+    """Run to the end, or to a stage, and show the verdict."""
+    project = load(path, quiet=as_json)
+    with LiveProgress(quiet=as_json) as progress:
+        result = project.run(
+            until=until, fresh=fresh, minutes=minutes, listener=progress.listener()
+        )
+    if as_json:
+        print_json(
+            describe({name: getattr(result, name) for name in _RESULT_FIELDS})
+            | {"stages": list(result.stages)}
+        )
+        return
+    if result.verdict is None:
+        console.print(f"Stopped after '{until}', as asked. Run again without --until to go on.")
+        return
+    show_verdict(result.verdict)
+    _show_places(result)
+
+
+_RESULT_FIELDS = ("verdict", "study", "evidence", "report", "model", "warnings")
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """The verdict as a panel, with what would change it."""
+    colour = {"tune": "green", "cannot_tell": "yellow"}.get(verdict.decision, "cyan")
+    console.print()
+    console.print(Panel(Text(verdict.sentence, style="bold"), border_style=colour, padding=(1, 2)))
+    for title, lines in (
+        ("Why", verdict.reasons),
+        ("What would change it", verdict.would_change_it),
+        ("Mind", verdict.warnings),
+    ):
+        if lines:
+            console.print(f"[dim]{title}[/dim]")
+            for line in lines:
+                console.print(Padding(Text(f"· {line}"), (0, 0, 0, 1)))
+
+
+def _show_places(result: RunResult) -> None:
+    console.print()
+    for name, place in (("Report", result.report), ("Model", result.model)):
+        if place is not None:
+            console.print(f"[dim]{name:7}[/dim] {place}", soft_wrap=True)
+
+
+def report(path: Path, *, open_browser: bool, as_json: bool) -> None:
+    """Show the verdict of the last run and where its report is."""
+    project = load(path, quiet=as_json)
+    page = project.layout.report
+    if not page.is_file():
+        raise ConfigError("there is no report yet", file=page, fix="run `tunewright run`")
+    verdict = project.verdict()
+    if as_json:
+        print_json({"report": str(page), "verdict": describe(verdict)})
+    else:
+        show_verdict(verdict)
+        console.print(f"\n[dim]Report[/dim]  {page}", soft_wrap=True)
+    if open_browser:
+        webbrowser.open(page.as_uri())
+
+
+def verify(path: Path, *, as_json: bool) -> None:
+    """Recompute the statistics; a difference fails the gate."""
+    project = load(path, quiet=as_json)
+    with LiveProgress(quiet=as_json) as progress:
+        differences = project.verify(progress.listener())
+    if as_json:
+        print_json({"differences": [describe(d) for d in differences]})
+    if differences:
+        first = differences[0]
+        raise GateError(
+            f"{len(differences)} stored numbers differ from what their answers give",
+            file=project.layout.evidence,
+            field=first.field,
+            found=str(first.stored),
+            expected=str(first.recomputed),
+            fix="the files were changed after the run; `tunewright run --fresh` makes them anew",
+        )
+    if not as_json:
+        console.print("Every number follows from the stored answers.", style="green")

@@ -1,0 +1,1 @@
+"""The report: one self-contained page drawn from the evidence and the verdict."""

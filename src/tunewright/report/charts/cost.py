@@ -1,0 +1,203 @@
+"""Score against cost: is the better candidate worth what it costs?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+from markupsafe import Markup
+
+from tunewright.report.charts import theme
+from tunewright.report.charts.palette import BASELINE, FAINT, INK, OTHER, WINNER
+from tunewright.report.facts import Facts
+from tunewright.report.scales import nice_ticks, padded, spread, thin_out
+from tunewright.report.words import capital, percent, wrap
+
+REACH = 0.45
+"""Candidates further below the best than this are told in words, so that the rest can be seen."""
+_MOMENTS = (
+    (1e-3, "1 ms"),
+    (1e-2, "10 ms"),
+    (0.1, "0.1 s"),
+    (1, "1 s"),
+    (10, "10 s"),
+    (60, "1 min"),
+    (600, "10 min"),
+    (3_600, "1 h"),
+    (36_000, "10 h"),
+    (360_000, "4 days"),
+    (3_600_000, "42 days"),
+    (36_000_000, "1 year"),
+)
+_LINE_HEIGHT = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostChart:
+    """The drawing, and what it leaves out."""
+
+    drawing: Markup
+    below: list[dict[str, Any]]
+    """Candidates that lie below the drawing."""
+
+
+def cost_chart(facts: Facts) -> CostChart:
+    """Score with interval against processor seconds, and the band that counts as good enough."""
+    best = facts.tested[0]["test"]["score"]
+    shown = [c for c in facts.tested if c["test"]["score"] >= best - REACH]
+    below = [c for c in facts.tested if c not in shown]
+
+    def build(total: int) -> tuple[theme.Frame, Sequence[alt.Chart]]:
+        return _build(facts, shown, total)
+
+    leader = facts.headline(facts.tested[0]["id"])
+    drawing = theme.drawn(
+        "cost",
+        build,
+        title="Score against cost",
+        description=f"{len(shown)} candidates by score on the test set and by cost. {leader} has "
+        f"the highest score, {percent(best)}. The table below has every number.",
+    )
+    return CostChart(drawing=drawing, below=below)
+
+
+def _build(
+    facts: Facts, shown: list[dict[str, Any]], total: int
+) -> tuple[theme.Frame, Sequence[alt.Chart]]:
+    narrow = total == theme.NARROW
+    frame = theme.Frame(total=total, height=400 if narrow else 360, left=48, right=8)
+    points = [_point(facts, candidate) for candidate in shown]
+    low, high = padded(
+        max(0.0, min(p["low"] for p in points)), min(1.0, max(p["high"] for p in points))
+    )
+    ends = _cost_range([p["cost"] for p in points])
+    y, x = theme.linear(low, high), theme.logarithmic(*ends)
+    for point in points:
+        point["px"] = _share(point["cost"], ends) * frame.width
+        point["py"] = frame.height * (1 - (point["score"] - low) / (high - low))
+    ticks = [(value, percent(value, 0)) for value in nice_ticks(low, high, 6)]
+    marks = theme.rows(points)
+    best = max(p["score"] for p in points)
+    return frame, [
+        *theme.y_axis(frame, y, ticks, f"{capital(facts.metric)} on the test set"),
+        *theme.x_axis(frame, x, _cost_ticks(ends, frame), "processor time, all in →"),
+        *_band(frame, y, best, facts.evidence["decision"]["margin"]),
+        marks.mark_rule(strokeWidth=2, strokeOpacity=0.55).encode(
+            x=theme.x_at("cost", x),
+            y=theme.y_at("low", y),
+            y2="high:Q",
+            color=theme.own_colour(alt.Color),
+        ),
+        marks.mark_circle(size=110, opacity=1).encode(
+            x=theme.x_at("cost", x), y=theme.y_at("score", y), color=theme.own_colour(alt.Color)
+        ),
+        *_label_layers(_labels(points, frame)),
+    ]
+
+
+def _point(facts: Facts, candidate: dict[str, Any]) -> dict[str, Any]:
+    id_ = candidate["id"]
+    interval = candidate["test"]["interval"]
+    score = candidate["test"]["score"]
+    # A baseline that won is drawn as the winner.
+    colours = {facts.baseline: BASELINE, facts.winner: WINNER}
+    return {
+        "title": facts.headline(id_),
+        "score": score,
+        "low": interval["low"] if interval else score,
+        "high": interval["high"] if interval else score,
+        "cost": max(facts.costs[id_], 1e-4),
+        "colour": colours.get(id_, OTHER),
+        "weight": "bold" if id_ in colours else "normal",
+    }
+
+
+def _band(frame: theme.Frame, y: alt.Scale, best: float, margin: float) -> list[alt.Chart]:
+    """What lies within the margin of the best score."""
+    base = theme.rows([{"low": best - margin, "high": best, "label": "within your margin"}])
+    band = base.mark_rect(fill=WINNER, fillOpacity=0.16).encode(
+        x=alt.value(0), x2=alt.value(frame.width), y=theme.y_at("low", y), y2=alt.Y2("high:Q")
+    )
+    label = base.mark_text(align="left", baseline="top", dy=4, fontSize=11.5).encode(
+        x=alt.value(4), y=theme.y_at("low", y), text="label:N"
+    )
+    return [band] if frame.narrow else [band, label]
+
+
+def _cost_range(costs: Sequence[float]) -> tuple[float, float]:
+    """The costs with room on both sides, at least a decade of it."""
+    low, high = math.log10(min(costs)), math.log10(max(costs))
+    spare = max(0.1 * (high - low), 0.25)
+    if high - low < 1:
+        spare = (1.2 - (high - low)) / 2
+    return 10 ** (low - spare), 10 ** (high + spare)
+
+
+def _share(cost: float, ends: tuple[float, float]) -> float:
+    low, high = math.log10(ends[0]), math.log10(ends[1])
+    return (math.log10(cost) - low) / (high - low)
+
+
+def _cost_ticks(ends: tuple[float, float], frame: theme.Frame) -> list[theme.Tick]:
+    inside = [(value, label) for value, label in _MOMENTS if ends[0] <= value <= ends[1]]
+    places = [_share(value, ends) * frame.width for value, _ in inside]
+    kept = thin_out(places, 54, len(inside) - 1) if inside else []
+    return [inside[index] for index in kept]
+
+
+def _labels(points: list[dict[str, Any]], frame: theme.Frame) -> list[dict[str, Any]]:
+    """Name and score beside each point, on the side with more room, moved apart if need be."""
+    for point in points:
+        point["left"] = point["px"] > frame.width / 2
+        room = (point["px"] if point["left"] else frame.width - point["px"]) - 16
+        lines = wrap(point["title"], min(room, 200 if frame.narrow else 320), theme.TEXT)
+        point["lines"] = [*lines, percent(point["score"])]
+    sides = [points] if frame.narrow else [[p for p in points if p["left"] is s] for s in (True, False)]
+    for group in sides:
+        tall = [_LINE_HEIGHT * len(point["lines"]) + 5 for point in group]
+        centres = spread([point["py"] for point in group], tall)
+        for point, centre in zip(group, centres, strict=True):
+            point["centre"] = centre
+    return points
+
+
+def _label_layers(points: list[dict[str, Any]]) -> list[alt.Chart]:
+    layers = []
+    for point in points:
+        away = -1 if point["left"] else 1
+        if abs(point["centre"] - point["py"]) > 12:
+            layers.append(_leader(point, away))
+        count = len(point["lines"])
+        for number, line in enumerate(point["lines"]):
+            last = number == count - 1
+            top = point["centre"] + (number - (count - 1) / 2) * _LINE_HEIGHT
+            layers.append(
+                theme.rows([{"text": line}])
+                .mark_text(
+                    align="right" if point["left"] else "left",
+                    baseline="middle",
+                    fill=INK if point["colour"] == OTHER else point["colour"],
+                    fontWeight="normal" if last else point["weight"],
+                )
+                .encode(
+                    x=alt.value(point["px"] + 15 * away), y=alt.value(top), text="text:N"
+                )
+            )
+    return layers
+
+
+def _leader(point: dict[str, Any], away: int) -> alt.Chart:
+    """A thin line from a point to a label that had to move."""
+    return (
+        theme.rows([{}])
+        .mark_rule(stroke=FAINT, strokeWidth=1)
+        .encode(
+            x=alt.value(point["px"] + 6 * away),
+            y=alt.value(point["py"]),
+            x2=alt.value(point["px"] + 13 * away),
+            y2=alt.value(point["centre"]),
+        )
+    )

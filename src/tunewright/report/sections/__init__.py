@@ -1,0 +1,1 @@
+"""What each section of the page says, worked out of the evidence; the templates only lay it out."""

@@ -1,0 +1,154 @@
+"""Section 2: everyone who answered the test, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.report.charts.cost import REACH, cost_chart
+from tunewright.report.facts import Facts
+from tunewright.report.glossary import KINDS
+from tunewright.report.scales import Scale, scale_over
+from tunewright.report.words import count, percent, plural
+
+_MOST_PAIRS = 200
+
+
+def candidates_view(facts: Facts) -> dict[str, Any]:
+    """Chart, table, reasons and the comparisons of all pairs."""
+    best = facts.tested[0]["test"]["score"]
+    scale = _scale(facts, best)
+    chart = cost_chart(facts)
+    pairs = sorted(facts.evidence["comparisons"], key=lambda c: -abs(c["difference"]))
+    return {
+        "lead": _lead(facts),
+        "chart": chart.drawing,
+        "below": [
+            f"{facts.headline(c['id'])} ({percent(c['test']['score'])})" for c in chart.below
+        ],
+        "rows": [_row(facts, c, scale, best) for c in facts.tested],
+        "others": [_row(facts, c, scale, best) for c in facts.untested],
+        "requests": count(facts.evidence["decision"]["expected_requests"]),
+        "reasons": facts.verdict["reasons"],
+        "pairs": _pairs(facts, pairs[:_MOST_PAIRS]),
+        "pairs_left_out": max(0, len(pairs) - _MOST_PAIRS),
+        "metric": facts.metric,
+        "metric_meaning": facts.metric_meaning,
+    }
+
+
+def _lead(facts: Facts) -> str:
+    tested = facts.tested
+    answered = f"{plural(facts.evidence['test_items'], 'test item')}"
+    if len(tested) == 1:
+        return f"One candidate, {facts.title(tested[0]['id'])}, answered {answered}."
+    leader = facts.headline(tested[0]["id"])
+    told = f"{len(tested)} candidates answered the same {answered}. {leader} scores highest"
+    runner_up = tested[1]["id"]
+    cost, other = facts.costs[tested[0]["id"]], facts.costs[runner_up]
+    if cost > 1.25 * other:
+        return f"{told}, at {cost / max(other, 1e-9):,.1f} times the cost of {facts.title(runner_up)}."
+    if other > 1.25 * cost:
+        return f"{told}, and costs less than {facts.title(runner_up)}, which comes second."
+    return f"{told}, at about the cost of {facts.title(runner_up)}, which comes second."
+
+
+def _scale(facts: Facts, best: float) -> Scale:
+    """Of the intervals in the table; who is far below the best is drawn at its left end."""
+    ends = [best]
+    for candidate in [*facts.tested, *facts.untested]:
+        scores = candidate["test"] or candidate["dev"]
+        if scores["score"] >= best - REACH:
+            interval = scores["interval"] or {"low": scores["score"], "high": scores["score"]}
+            ends += [interval["low"], interval["high"]]
+    return scale_over(ends, room=0.03, inset=4.0)
+
+
+def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> dict[str, Any]:
+    id_, cost = candidate["id"], candidate["cost"] or {}
+    test, dev = candidate["test"], candidate["dev"]
+    scores = test or dev
+    interval = scores["interval"] or {"low": scores["score"], "high": scores["score"]}
+    kind, meaning = KINDS.get(candidate["kind"], (candidate["kind"], ""))
+    return {
+        "id": id_,
+        "title": facts.headline(id_),
+        "settings": settings_text(candidate["settings"]),
+        "kind": kind,
+        "kind_meaning": meaning,
+        "tags": _tags(facts, id_),
+        "tone": _tone(facts, id_),
+        "dev": dev["score"],
+        "test": test,
+        "plot": {
+            "low": scale.at(interval["low"]),
+            "high": scale.at(interval["high"]),
+            "at": scale.at(scores["score"]),
+            "outside": scores["score"] < best - REACH,
+        },
+        "make": cost.get("make_seconds"),
+        "run": cost.get("run_seconds_per_1000"),
+        "all_in": facts.costs.get(id_),
+        "memory": cost.get("peak_memory_bytes"),
+        "trained": cost.get("trained_parameters"),
+    }
+
+
+def _tags(facts: Facts, id_: str) -> list[str]:
+    """What the verdict calls this candidate."""
+    tags = []
+    if id_ == facts.winner:
+        tags.append("use meanwhile" if facts.cannot_tell else "winner")
+    if id_ == facts.baseline and len(facts.tested) > 1:
+        tags.append("best without training")
+    return tags
+
+
+def _tone(facts: Facts, id_: str) -> str:
+    if id_ == facts.winner:
+        return "winner"
+    return "baseline" if id_ == facts.baseline else "other"
+
+
+def _pairs(facts: Facts, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every pair the right way round: the better one first."""
+    found = []
+    for entry in pairs:
+        a, b = entry["a"], entry["b"]
+        pair = facts.pair(b, a) if entry["difference"] < 0 else entry
+        assert pair is not None
+        found.append(
+            {
+                **pair,
+                "better": facts.headline(pair["a"]),
+                "worse": facts.headline(pair["b"]),
+                "real": pair["p_corrected"] < facts.evidence["decision"]["alpha"],
+            }
+        )
+    if not found:
+        return []
+    scale = scale_over(
+        [0.0, *(end for p in found for end in (p["interval"]["low"], p["interval"]["high"]))],
+        room=0.02,
+        inset=3.0,
+    )
+    for pair in found:
+        pair["plot"] = {
+            "low": scale.at(pair["interval"]["low"]),
+            "high": scale.at(pair["interval"]["high"]),
+            "at": scale.at(pair["difference"]),
+            "zero": scale.at(0.0),
+            "outside": False,
+        }
+    return found
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    """`ngrams 2, c 10` from a candidate's settings."""
+    parts = []
+    for name, value in settings.items():
+        values = value if isinstance(value, list) else [value]
+        shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        parts.append(shown if name == "recipe" else f"{name} {shown}")
+    return ", ".join(parts)
+
+

@@ -1,0 +1,129 @@
+"""Section 7: the rows, the labels, the lengths, and what the audit found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.report.charts.labels import label_chart
+from tunewright.report.facts import Facts
+from tunewright.report.words import plural, spaced
+
+_MOST_BARS = 40
+_MOST_LABELS = 300
+_REASONS = {
+    "leaked": "the same text is in the test set",
+    "empty_text": "no text",
+    "missing_label": "no label",
+    "malformed_row": "malformed row",
+    "wrong_field_count": "wrong number of fields",
+    "bad_json": "not JSON",
+    "bad_encoding": "bytes of another encoding",
+    "not_text": "not text",
+}
+_SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
+
+
+def data_view(facts: Facts) -> dict[str, Any]:
+    """Rows, splits, labels, lengths, findings, files."""
+    data = facts.evidence["data"]
+    rejected = sorted(data["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
+    unused = sum(number for _, number in rejected)
+    return {
+        "lead": _lead(facts, data, unused),
+        "bar": _bar(data, unused),
+        "folds": data["folds"],
+        "rejected": [(_REASONS.get(name, spaced(name)), number) for name, number in rejected],
+        "unused": unused,
+        "labels": _labels(facts),
+        "lengths": _lengths(facts),
+        "findings": [_finding(finding) for finding in facts.evidence["audit"]],
+        "counts": _severity_counts(facts),
+        "files": [{**f, "split": s["split"]} for s in data["files"] for f in s["files"]],
+        "assumptions": [a for split in data["files"] for a in split["assumptions"]],
+    }
+
+
+def _lead(facts: Facts, data: dict[str, Any], unused: int) -> str:
+    used = data["rows_read"] - unused
+    told = f"{used:,} of {plural(data['rows_read'], 'row')} were used"
+    counts = _severity_counts(facts)
+    worst = [plural(counts[s], s) for s in ("error", "warning") if counts[s]]
+    found = f"the audit has {' and '.join(worst)}" if worst else "the audit found nothing wrong"
+    return f"{told}; {found}."
+
+
+def _severity_counts(facts: Facts) -> dict[str, int]:
+    return {
+        severity: sum(f["severity"] == severity for f in facts.evidence["audit"])
+        for severity in _SEVERITIES
+    }
+
+
+def _bar(data: dict[str, Any], unused: int) -> list[dict[str, Any]]:
+    """What became of the rows, as parts of one bar."""
+    parts = (
+        ("train", data["train"], "winner"),
+        ("dev", data["dev"], "baseline"),
+        ("test", data["test"], "calm"),
+        ("not used", unused, "faint"),
+    )
+    whole = max(1, sum(number for _, number, _ in parts))
+    bar, left = [], 0.0
+    for name, number, tone in parts:
+        if not number:
+            continue
+        width = 100 * number / whole
+        bar.append(
+            {
+                "name": name,
+                "count": number,
+                "tone": tone,
+                "left": round(left, 2),
+                "width": round(width, 2),
+            }
+        )
+        left += width
+    return bar
+
+
+def _labels(facts: Facts) -> dict[str, Any] | None:
+    """Training rows of each label: bars for a few labels, a chart for many."""
+    finding = facts.finding("balance")
+    counts = (finding or {}).get("numbers", {}).get("counts")
+    if not counts:
+        return None
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    most = max(1, ordered[0][1])
+    rows = [
+        {"label": label, "count": number, "share": round(100 * number / most, 1)}
+        for label, number in ordered
+    ]
+    many = len(rows) > _MOST_BARS
+    return {
+        "rows": rows[:_MOST_LABELS],
+        "left_out": max(0, len(rows) - _MOST_LABELS),
+        "many": many,
+        "chart": label_chart(ordered) if many else None,
+        "total": len(rows),
+    }
+
+
+def _lengths(facts: Facts) -> list[tuple[str, str]]:
+    """Figures of the lengths in tokens."""
+    numbers = (facts.finding("length") or {}).get("numbers") or {}
+    named = (
+        ("Median", "median"),
+        ("90 % are shorter than", "p90"),
+        ("99 % are shorter than", "p99"),
+        ("Longest", "longest"),
+        ("Cut off after", "max_length"),
+    )
+    return [(name, f"{numbers[key]:,.0f}") for name, key in named if key in numbers]
+
+
+def _finding(finding: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **finding,
+        "severity_word": _SEVERITIES.get(finding["severity"], finding["severity"]),
+        "more_rows": max(0, finding["count"] - len(finding["rows"])) if finding["rows"] else 0,
+    }

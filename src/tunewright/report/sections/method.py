@@ -1,0 +1,170 @@
+"""Section 8: the plan, the rule, the statistics, the machine, and how to check it all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunewright.report.facts import Facts
+from tunewright.report.words import percent, plural, points
+
+_INTERVALS = {
+    "wilson": "Wilson's interval for a share of right answers",
+    "tango": "Tango's score interval for the difference of two shares on the same items",
+    "newcombe": "Newcombe's interval for the difference of two shares on the same items",
+    "bca": "bias-corrected and accelerated bootstrap (BCa)",
+    "cluster": "bootstrap over whole groups of items",
+    "t": "Student's t interval",
+}
+_STEPS = {
+    "audit": "Check the data",
+    "candidates": "Try what needs no training",
+    "search": "Search for a recipe",
+    "curve": "Learning curve",
+    "final": "Final training",
+    "test": "Answer the test set",
+}
+
+
+def method_view(facts: Facts) -> dict[str, Any]:
+    """How every number of the page came about."""
+    evidence = facts.evidence
+    plan = evidence["plan"] or {}
+    return {
+        "rule": _rule(facts),
+        "power": _power(facts),
+        "steps": [_step(step, _measured(facts)) for step in plan.get("steps", [])],
+        "planned_seconds": plan.get("seconds"),
+        "planned_memory": plan.get("memory_bytes"),
+        "peak_memory": _peak_memory(facts),
+        "notes": plan.get("notes", []),
+        "numerics": plan.get("numerics", []),
+        "statistics": _statistics(facts),
+        "openings": evidence["test_openings"],
+        "incidents": evidence["incidents"],
+        "model": _model(facts),
+        "environment": _environment(evidence["environment"]),
+        "packages": sorted((evidence["environment"].get("packages") or {}).items()),
+        "hashes": [
+            (name, value)
+            for name, value in (
+                ("data", evidence["data"]["content_hash"]),
+                ("test set", evidence["data"]["test_hash"]),
+                ("model", (evidence["calibration"] or {}).get("model_hash")),
+            )
+            if value
+        ],
+        "seed": evidence["project"]["seed"],
+    }
+
+
+def _rule(facts: Facts) -> list[str]:
+    """The decision rule with this study's numbers."""
+    decision = facts.evidence["decision"]
+    sure = percent(1 - decision["alpha"], 0)
+    margin = points(decision["margin"])
+    return [
+        "Candidates are ordered by cost: the processor time to make one and to give "
+        f"{decision['expected_requests']:,} answers with it. Costs within a quarter of each other "
+        "count as equal, and then the better score on dev comes first.",
+        f"The cheapest that is good enough wins. Good enough means: it is at least {sure} sure that "
+        f"no other candidate is better by {margin} or more (a non-inferiority test on the same "
+        "items, corrected for the number of candidates).",
+        "A cheaper candidate that is not good enough is passed over only if another is shown to be "
+        f"better than it, with a corrected p below {decision['alpha']:g}.",
+        "If a cheaper candidate is neither shown to be good enough nor shown to be beaten, the test "
+        "set is too small to say, and the verdict is 'cannot tell yet'.",
+    ]
+
+
+def _power(facts: Facts) -> str:
+    power = facts.evidence["power"]
+    told = (
+        f"With {plural(power['items'], 'test item')}, and two candidates that differ on "
+        f"{percent(power['discordance'])} of them, a true difference of "
+        f"{points(power['minimum_detectable_effect'])} is found {percent(power['power'], 0)} of "
+        "the time. Smaller ones are likely to go unseen."
+    )
+    if power["effective_items"] < power["items"]:
+        told += (
+            f" Items of one group resemble each other, so they count as "
+            f"{power['effective_items']:,} independent ones."
+        )
+    needed = facts.verdict["items_needed"]
+    if needed is not None:
+        told += f" About {needed:,} test items in all would settle the open question."
+    return told
+
+
+def _measured(facts: Facts) -> dict[str, float]:
+    """Seconds that planned steps really took, where the evidence has them."""
+    measured: dict[str, float] = {}
+    for candidate in facts.tuned:
+        cost = candidate["cost"]
+        for step, name in (("search", "search_seconds"), ("final", "training_seconds")):
+            if name in cost:
+                measured[step] = cost[name]
+    return measured
+
+
+def _step(step: dict[str, Any], measured: dict[str, float]) -> dict[str, Any]:
+    return {
+        **step,
+        "name": _STEPS.get(step["step"], step["step"]),
+        "measured": measured.get(step["step"]),
+    }
+
+
+def _peak_memory(facts: Facts) -> float | None:
+    peaks = [c["cost"]["peak_memory_bytes"] for c in facts.tested]
+    return max(peaks, default=None)
+
+
+def _statistics(facts: Facts) -> list[str]:
+    """The methods that were used, each told once."""
+    evidence = facts.evidence
+    methods = [c["test"]["interval"]["method"] for c in facts.tested if c["test"]["interval"]]
+    methods += [c["interval"]["method"] for c in evidence["comparisons"]]
+    tests = [c["test"] for c in evidence["comparisons"]]
+    lines = [
+        f"Interval: {_INTERVALS.get(name, name)}." for name in dict.fromkeys(methods)
+    ]
+    lines += [f"Comparison of two candidates: {name}." for name in dict.fromkeys(tests)]
+    if tests:
+        lines.append(
+            f"Correction for {plural(len(tests), 'comparison')}: Holm, at a level of "
+            f"{evidence['decision']['alpha']:g} over all of them."
+        )
+    if evidence["data"]["has_groups"]:
+        lines.append("Items that belong to one group are drawn together, not one by one.")
+    notes = [c["interval"].get("note") for c in evidence["comparisons"]]
+    return lines + [note for note in dict.fromkeys(notes) if note]
+
+
+def _model(facts: Facts) -> list[tuple[str, str]]:
+    """The base model."""
+    found, project = facts.evidence["calibration"] or {}, facts.evidence["project"]
+    rows = [("Model", str(project["model"]))]
+    if "parameters" in found:
+        rows.append(("Parameters", f"{found['parameters']:,}"))
+    if "depth" in found:
+        rows.append(("Layers", str(found["depth"])))
+    if "max_length" in found:
+        rows.append(("Longest input", f"{found['max_length']:,} tokens"))
+    if "pooling" in found:
+        rows.append(("Pooling", str(found["pooling"])))
+    numerics = found.get("numerics") or {}
+    if "name" in numerics:
+        rows.append(("Arithmetic", str(numerics["name"])))
+    return rows
+
+
+def _environment(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    gigabytes = environment.get("memory_bytes")
+    rows = [
+        ("Processor", environment.get("processor")),
+        ("Cores", environment.get("cores")),
+        ("Memory", None if gigabytes is None else f"{gigabytes / 1e9:.1f} GB"),
+        ("System", environment.get("system")),
+        ("Python", environment.get("python")),
+    ]
+    return [(name, str(value)) for name, value in rows if value]
