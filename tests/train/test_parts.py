@@ -156,9 +156,9 @@ class TestNumerics:
         found = calibrate(dim=16, heads=2, batch=4, tokens=8, threads=1)
         assert found.matmul in {"default", "onednn"}
         assert found.attention in {"eager", "sdpa"}
-        assert len(found.reasons) == 2
+        assert len(found.reasons) == 3
         assert Numerics.from_dict(json.loads(json.dumps(found.as_dict()))) == found
-        assert found.name == f"float32-{found.matmul}-{found.attention}-1"
+        assert found.name == f"{found.precision}-{found.matmul}-{found.attention}-1"
 
     @pytest.mark.parametrize("matmul", ["default", "onednn"])
     def test_both_ways_compute_in_float32(self, matmul: str) -> None:
@@ -167,10 +167,10 @@ class TestNumerics:
         w = torch.randn(48, 96, generator=generator)
         exact = x.double() @ w.double().t()
         try:
-            Numerics(matmul=matmul, attention="eager", threads=1).apply()
+            Numerics(matmul=matmul, precision="float32", attention="eager", threads=1).apply()
             error = (nn.functional.linear(x, w) - exact).abs().max() / exact.abs().max()
         finally:
-            Numerics(matmul="default", attention="eager", threads=1).apply()
+            Numerics(matmul="default", precision="float32", attention="eager", threads=1).apply()
         if matmul == "default":
             assert error < 5e-6
         else:  # with bfloat16 tiles it is coarser, which is what the calibration looks for

@@ -124,6 +124,7 @@ def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, Stream]:
         _probe(workspace, trial, data),
         workspace.layout.trial(trial.id),
         accelerator,
+        precision=workspace.numerics.precision,
     )
     values = trial.recipe.phase.hyperparameters
     stream = Stream(

@@ -20,9 +20,12 @@ class Supervised(Objective):
         self.label_smoothing_factor = label_smoothing_factor
 
     def loss(self, model: Classifier, batch: Batch) -> Loss:
+        import torch
         from torch.nn.functional import cross_entropy
 
         logits_bc = model(self.inputs(batch))
+        if logits_bc.dtype == torch.bfloat16:
+            logits_bc = logits_bc.float()  # losses are summed in float32
         total = cross_entropy(
             logits_bc,
             batch.targets_b,

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import Markup
+
 from tunewright.core.units import format_bytes
 
 NONE = "–"
@@ -199,6 +201,22 @@ def span(interval: dict[str, Any] | None, shown: Callable[[float], str]) -> str:
 def level(interval: dict[str, Any] | None) -> str:
     """`95 %` of an interval."""
     return NONE if interval is None else percent(interval["level"], 0)
+
+
+def breakable(text: str) -> Markup:
+    """The escaped text, which may be broken after each underscore."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
+def prose(text: str) -> Markup:
+    """An escaped sentence: names between backticks as code, and no break before a percent sign."""
+    parts = text.replace(" %", f"{_SPACE}%").split("`")
+    if len(parts) % 2 == 0:  # an odd backtick is just a character
+        return Markup("`").join(parts)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def capital(text: str) -> str:

@@ -27,7 +27,8 @@ _STEPS = 8
 
 
 class Calibrate(JobHandler):
-    """Payload: `workspace` (without numerics), `seed`, `threads`, `batch_size`, `strategies`.
+    """Payload: `workspace` (without numerics), `seed`, `threads`, `precision`, `batch_size` and
+    `strategies`.
 
     Returns the numerics and measured rates. Seconds are wall seconds at the chosen threads.
     """
@@ -43,6 +44,7 @@ class Calibrate(JobHandler):
             batch=int(payload["batch_size"]),
             tokens=int(np.median(lengths)),
             threads=payload["threads"],
+            precision=payload["precision"],
         )
         chosen = Workspace.of(context, spec.model_copy(update={"numerics": numerics.as_dict()}))
         rng = np.random.default_rng(derive_seed(int(payload["seed"]), "calibration"))
@@ -107,19 +109,28 @@ def _training_rate(
         dev=rows[:0],
     )
     accelerator = Accelerator(cpu=True)
-    member = Member(trial, encoder, data, None, workspace.layout.root, accelerator)
+    member = Member(
+        trial,
+        encoder,
+        data,
+        None,
+        workspace.layout.root,
+        accelerator,
+        precision=workspace.numerics.precision,
+    )
     depth = member.lowest_trained_layer
     stored = depth > 0 and workspace.can_store(depth)
     source: Source = workspace.token_source(FIT)
     if stored:
         source = _pretended_states(workspace, depth)
+    rows = rows[np.argsort(source.lengths[rows], kind="stable")]  # strict length buckets
     starts = range(0, len(rows), batch_size)
     batches = [_batch(source, data, rows[start : start + batch_size]) for start in starts]
     schedule = schedule_for(
         "constant", warmup_ratio=0, steps_per_epoch=99, epochs=1, horizon_epochs=1
     )
     member.step([batches[0]], 0, schedule)
-    timed = batches[: _STEPS + 1][-_STEPS:]
+    timed = batches[:: max(1, len(batches) // _STEPS)]
 
     def steps() -> None:
         for batch in timed:

@@ -88,6 +88,8 @@ class Member:
         probe: LinearProbe | None,
         folder: Path,
         accelerator: Accelerator,
+        *,
+        precision: str = "float32",
     ) -> None:
         self.trial = trial
         self.values = trial.recipe.phase.hyperparameters
@@ -95,6 +97,7 @@ class Member:
         self.folder = folder
         self.progress = TrialProgress()
         self._accelerator = accelerator
+        self._mixed = precision == "bfloat16"
         self._strategy = build_strategy(
             trial.recipe.phase.strategy.name, trial.recipe.phase.strategy.settings
         )
@@ -124,7 +127,8 @@ class Member:
         total, count = 0.0, 0
         for index, batch in enumerate(batches):
             self._dropout.restart(step, index)
-            loss = self._objective.loss(self.model, batch)
+            with torch.autocast(self._accelerator.device.type, torch.bfloat16, self._mixed):
+                loss = self._objective.loss(self.model, batch)
             self._accelerator.backward(loss.total)
             total += float(loss.total.detach())
             count += loss.count

@@ -6,6 +6,10 @@ which allows oneDNN to round factors to bfloat16 where the processor has bfloat1
 computes in plain float32 elsewhere. The calibration therefore measures both the speed and the
 error, and takes oneDNN only when it is clearly faster and exact to float32 rounding.
 
+Training in mixed precision (bfloat16 factors, float32 weights and sums) pays off on processors with
+bfloat16 units and is many times slower on others. It is taken when it is clearly faster here, for
+training alone: whatever is stored, scored or shipped is computed in float32.
+
 The fused attention kernel pays off for long texts; for short ones its backward is slower than
 plain products. That is measured too, on the project's own lengths.
 """
@@ -32,6 +36,8 @@ class Numerics:
 
     matmul: str
     """`default` (what torch does by itself) or `onednn`."""
+    precision: str
+    """Of the factors in training: `float32` or `bfloat16`. Weights and sums are always float32."""
     attention: str
     """`eager` or `sdpa`, as transformers calls them."""
     threads: int
@@ -42,7 +48,7 @@ class Numerics:
     @property
     def name(self) -> str:
         """A key for stored results: other arithmetic rounds differently."""
-        return f"float32-{self.matmul}-{self.attention}-{self.threads}"
+        return f"{self.precision}-{self.matmul}-{self.attention}-{self.threads}"
 
     def apply(self) -> None:
         """Make this process compute this way."""
@@ -67,7 +73,15 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def calibrate(*, dim: int, heads: int, batch: int, tokens: int, threads: int | None) -> Numerics:
+def calibrate(
+    *,
+    dim: int,
+    heads: int,
+    batch: int,
+    tokens: int,
+    threads: int | None,
+    precision: str = "auto",
+) -> Numerics:
     """Measure and choose, in about two seconds.
 
     Args:
@@ -76,18 +90,21 @@ def calibrate(*, dim: int, heads: int, batch: int, tokens: int, threads: int | N
         batch: rows of a training batch.
         tokens: typical tokens of a row in this project.
         threads: the person's choice; all available cores when None.
+        precision: `auto` to measure, or the person's choice.
     """
     threads = threads or available_cores()
     torch.set_num_threads(1)  # the ratios hold for any number, and one is least disturbed
     matmul, matmul_reason = _choose_matmul(dim, batch * tokens)
     _use_matmul(matmul)
+    precision, precision_reason = _choose_precision(dim, batch * tokens, precision)
     attention, attention_reason = _choose_attention(dim, heads, batch, tokens)
     torch.set_num_threads(threads)
     return Numerics(
         matmul=matmul,
+        precision=precision,
         attention=attention,
         threads=threads,
-        reasons=(matmul_reason, attention_reason),
+        reasons=(matmul_reason, precision_reason, attention_reason),
     )
 
 
@@ -119,6 +136,30 @@ def _choose_matmul(dim: int, rows: int) -> tuple[str, str]:
     return chosen, (
         f"matrix products by {chosen}: oneDNN is {ratio:.2f} times as fast as torch's default "
         f"here, with a relative error of {errors['onednn']:.1e} (default {errors['default']:.1e})"
+    )
+
+
+def _choose_precision(dim: int, rows: int, wanted: str) -> tuple[str, str]:
+    if wanted != "auto":
+        return wanted, f"training in {wanted}, as `precision:` asks"
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, dim, generator=generator)
+    w = torch.randn(4 * dim, dim, generator=generator, requires_grad=True)
+
+    def layer() -> None:
+        w.grad = None
+        torch.nn.functional.gelu(linear(x, w)).sum().backward()
+
+    def mixed_layer() -> None:
+        w.grad = None
+        with torch.autocast("cpu", torch.bfloat16):
+            out = torch.nn.functional.gelu(linear(x, w))
+        out.float().sum().backward()
+
+    ratio = _best_seconds(layer) / _best_seconds(mixed_layer)
+    chosen = "bfloat16" if ratio >= _CLEARLY_FASTER else "float32"
+    return chosen, (
+        f"training in {chosen}: a layer in bfloat16 is {ratio:.2f} times as fast as in float32 here"
     )
 
 

@@ -29,7 +29,9 @@ from tunewright.train.numerics import Numerics
 from tunewright.train.source import FrozenOutputs, TokenSource
 from tunewright.workers.base import Context
 
-REFERENCE_NUMERICS = Numerics(matmul="default", attention="sdpa", threads=1)
+REFERENCE_NUMERICS = Numerics(
+    matmul="default", precision="float32", attention="sdpa", threads=1
+)
 
 
 class WorkspaceSpec(Config):

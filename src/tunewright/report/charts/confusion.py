@@ -40,7 +40,7 @@ def _build(
     count = len(labels)
     narrow = total == theme.NARROW
     longest = max(width_of(label) for label in labels) + 26
-    left = max(round(min(longest, 88 if narrow else 170)), 76) + 12
+    left = max(round(min(longest, 96 if narrow else 170)), 76) + 12
     room = (total - 4 if narrow else _WIDEST) - left
     cell = min(56.0, max(12.0 if narrow else 15.0, room / count))
     side = round(cell * count)
@@ -49,10 +49,10 @@ def _build(
     )
     names = [f"{index + 1}  {label}" for index, label in enumerate(labels)]
     scale = alt.Scale(domain=[0, count], nice=False, zero=False, range=[0, side])
-    size = min(12.5, max(7.5, cell * 0.55))
+    size = min(12.5, max(8.0, cell * 0.62))
     cells = _cells(matrix)
     return frame, [
-        *_axes(names, cell, scale, size, left),
+        *_axes(names, cell, scale, left),
         *_empty(frame, count, scale),
         _squares([c for c in cells if c["right"]], scale, OTHER),
         _squares([c for c in cells if not c["right"]], scale, BAD),
@@ -101,7 +101,7 @@ def _cells(matrix: list[list[int]]) -> list[dict[str, Any]]:
                     "count": number,
                     "right": right,
                     "shade": round(shade, 3),
-                    "text": PAPER if not right and shade > 0.55 else INK,
+                    "text": PAPER if not right and shade > 0.8 else INK,
                 }
             )
     return found
@@ -135,20 +135,21 @@ def _counts(cells: list[dict[str, Any]], scale: alt.Scale, size: float) -> alt.C
 
 
 def _axes(
-    names: list[str], cell: float, scale: alt.Scale, size: float, left: int
+    names: list[str], cell: float, scale: alt.Scale, left: int
 ) -> list[alt.Chart]:
     """Numbered labels at the left; the numbers again above the columns."""
+    size = min(12.5, cell * 0.85)
     rows = [
         {"at": index + 0.5, "name": fit(name, left - 12, size), "number": str(index + 1)}
         for index, name in enumerate(names)
     ]
-    every = max(1, round(13 / cell))
+    every = max(1, round(15 / cell))
     return [
         theme.rows(rows)
         .mark_text(align="right", baseline="middle", fontSize=size, fill=INK)
         .encode(x=alt.value(-7), y=theme.y_at("at", scale), text="name:N"),
         theme.rows(rows[::every])
-        .mark_text(align="center", baseline="bottom", fontSize=min(size, 11), fill=MUTED)
+        .mark_text(align="center", baseline="bottom", fontSize=min(cell * 0.8, 11), fill=MUTED)
         .encode(x=theme.x_at("at", scale), y=alt.value(-5), text="number:N"),
         theme.rows([{"label": "answered with label number →"}])
         .mark_text(align="left", baseline="bottom", fontSize=11.5)

@@ -167,11 +167,14 @@ def _score_range(
 
 def _size_ticks(sizes: list[int], points: list[Row], frame: theme.Frame) -> list[theme.Tick]:
     """The measured sizes, and the predicted ones that leave room."""
-    distinct = sorted(set(sizes))
+    present = max(point["size"] for point in points)
+    # Ahead only the doublings: the scale is logarithmic, so they stand at equal distances.
+    ahead = [size for size in sizes if round(size / present) in (2, 4)]
+    distinct = sorted({*(point["size"] for point in points), *ahead})
     low, high = math.log(min(sizes) / 1.12), math.log(max(sizes) * 1.06)
     places = [(math.log(size) - low) / (high - low) * frame.width for size in distinct]
-    now = distinct.index(max(point["size"] for point in points))
-    return [(distinct[index], count(distinct[index])) for index in thin_out(places, 46, now)]
+    kept = thin_out(places, 46, distinct.index(present))
+    return [(distinct[index], count(distinct[index])) for index in kept]
 
 
 def _fitted_at(fitted: Sequence[Row], size: float) -> float:

@@ -44,7 +44,7 @@ def inline(drawing: str, *, name: str, title: str, description: str) -> Markup:
     root = ElementTree.fromstring(drawing)
     _strip(root)
     _rename_ids(root, name)
-    root.set("class", "drawing")
+    root.set("class", f"drawing {name}")
     root.set("role", "img")
     root.set("aria-labelledby", f"{name}-title {name}-desc")
     for tag, text in (("desc", description), ("title", title)):

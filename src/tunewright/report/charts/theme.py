@@ -134,7 +134,7 @@ def y_axis(frame: Frame, scale: alt.Scale, ticks: Sequence[Tick], title: str) ->
         ),
         rows([{"label": title}])
         .mark_text(align="left", baseline="bottom")
-        .encode(x=alt.value(8 - frame.left), y=alt.value(-14), text="label:N"),
+        .encode(x=alt.value(1 - frame.left), y=alt.value(-14), text="label:N"),
     ]
 
 

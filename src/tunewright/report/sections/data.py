@@ -62,10 +62,10 @@ def _severity_counts(facts: Facts) -> dict[str, int]:
 def _bar(data: dict[str, Any], unused: int) -> list[dict[str, Any]]:
     """What became of the rows, as parts of one bar."""
     parts = (
-        ("train", data["train"], "winner"),
-        ("dev", data["dev"], "baseline"),
-        ("test", data["test"], "calm"),
-        ("not used", unused, "faint"),
+        ("train", data["train"], "dark"),
+        ("dev", data["dev"], "calm"),
+        ("test, sealed", data["test"], "winner"),
+        ("not used", unused, "bad"),
     )
     whole = max(1, sum(number for _, number, _ in parts))
     bar, left = [], 0.0

@@ -22,8 +22,8 @@ def disagreements_view(facts: Facts) -> dict[str, Any]:
     return {
         "alone": winner == other,
         "lead": _lead(facts, found, winner, other),
-        "winner": facts.headline(winner),
-        "other": facts.headline(other),
+        "winner": facts.title(winner),
+        "other": facts.title(other),
         "bar": _bar(facts, found, winner, other),
         "lost": lost[:_FIRST],
         "more_lost": lost[_FIRST:],
@@ -65,7 +65,7 @@ def _bar(
         ("both right", items - lost - won - neither, "calm"),
         (f"only {facts.title(winner)} right", won, "winner"),
         (f"only {facts.title(other)} right", lost, "baseline"),
-        ("both wrong", neither, "faint"),
+        ("both wrong", neither, "dark"),
     )
     bar, left = [], 0.0
     for name, number, tone in parts:

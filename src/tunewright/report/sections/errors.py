@@ -7,7 +7,7 @@ from typing import Any
 from tunewright.report.charts.confusion import confusion_chart
 from tunewright.report.charts.reliability import reliability_chart
 from tunewright.report.facts import Facts
-from tunewright.report.scales import Scale, scale_over
+from tunewright.report.scales import Scale, nice_ticks, scale_over
 from tunewright.report.words import percent, plural, points
 
 _MOST_CLASSES = 300
@@ -101,9 +101,9 @@ def _slices(details: dict[str, Any]) -> dict[str, Any]:
     names.sort(key=lambda name: name == "label")  # stable: the labels last
     groups = []
     for name in names:
-        ordered = sorted(
-            (s for s in slices if s["name"] == name), key=lambda s: (s["score"], -s["n"])
-        )
+        ordered = [s for s in slices if s["name"] == name]
+        if name != "length":  # lengths come in their own order
+            ordered.sort(key=lambda s: (s["score"], -s["n"]))
         groups.append(
             {
                 "name": name,
@@ -137,7 +137,7 @@ def _slice_scale(slices: list[dict[str, Any]]) -> Scale:
 
 
 def _slice_ticks(scale: Scale) -> list[float]:
-    return [v for v in (0.0, 0.25, 0.5, 0.75, 1.0) if scale.low - 0.001 <= v <= scale.high]
+    return [v for v in nice_ticks(scale.low, scale.high, 4) if v <= 1.0]
 
 
 def _slice(row: dict[str, Any], scale: Scale) -> dict[str, Any]:

@@ -11,9 +11,14 @@ _INTERVALS = {
     "wilson": "Wilson's interval for a share of right answers",
     "tango": "Tango's score interval for the difference of two shares on the same items",
     "newcombe": "Newcombe's interval for the difference of two shares on the same items",
-    "bca": "bias-corrected and accelerated bootstrap (BCa)",
-    "cluster": "bootstrap over whole groups of items",
+    "bca": "bootstrap over the items, bias-corrected and accelerated (BCa)",
+    "percentile": "bootstrap over the items, percentiles",
     "t": "Student's t interval",
+}
+_TESTS = {
+    "mid-p McNemar": "mid-p McNemar test of the items on which exactly one of the two is right",
+    "sign-flip": "sign-flip permutation test of the differences, item by item",
+    "exchange": "permutation test that exchanges the two candidates' answers, item by item",
 }
 _STEPS = {
     "audit": "Check the data",
@@ -128,7 +133,7 @@ def _statistics(facts: Facts) -> list[str]:
     lines = [
         f"Interval: {_INTERVALS.get(name, name)}." for name in dict.fromkeys(methods)
     ]
-    lines += [f"Comparison of two candidates: {name}." for name in dict.fromkeys(tests)]
+    lines += [f"Comparison of two candidates: {_test_name(n)}." for n in dict.fromkeys(tests)]
     if tests:
         lines.append(
             f"Correction for {plural(len(tests), 'comparison')}: Holm, at a level of "
@@ -138,6 +143,12 @@ def _statistics(facts: Facts) -> list[str]:
         lines.append("Items that belong to one group are drawn together, not one by one.")
     notes = [c["interval"].get("note") for c in evidence["comparisons"]]
     return lines + [note for note in dict.fromkeys(notes) if note]
+
+
+def _test_name(name: str) -> str:
+    base = name.removesuffix(" over groups")
+    told = _TESTS.get(base, base)
+    return told if base == name else f"{told}, whole groups at a time"
 
 
 def _model(facts: Facts) -> list[tuple[str, str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunewright.report.charts.palette import NAMES
 from tunewright.report.charts.search import search_panels, styles_of
 from tunewright.report.facts import Facts
 from tunewright.report.scales import scale_over
-from tunewright.report.words import percent, plural
+from tunewright.report.words import percent, plural, points
 
 _PHASES = {
     "sweep": "learning-rate sweep",
@@ -65,7 +66,10 @@ def _lead(
 def _styles(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The key to colours and shapes."""
     styles = styles_of([run["strategy"] for run in runs])
-    return [{"name": name, "colour": c, "shape": s} for name, (c, s) in styles.items()]
+    return [
+        {"name": name, "colour_var": f"var(--{NAMES[colour]})", "shape": shape}
+        for name, (colour, shape) in styles.items()
+    ]
 
 
 def _run(run: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, Any]:
@@ -159,4 +163,6 @@ def _seeds(facts: Facts) -> dict[str, Any] | None:
         "released_at": None if released is None else scale.at(released),
         "low": min(values),
         "high": max(values),
+        "margin": points(margin),
+        "margin_width": round(scale.at(middle + margin) - scale.at(middle), 2),
     }

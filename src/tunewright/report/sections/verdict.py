@@ -176,7 +176,7 @@ def _score_figure(facts: Facts, id_: str, label: str) -> dict[str, str]:
         "label": f"{label}: {short(facts.title(id_), 60)}",
         "value": percent(test["score"]),
         "note": f"{facts.metric}{range_}",
-        "term": "interval",
+        "term": "",
     }
 
 

@@ -1,0 +1,119 @@
+"""`report.html` from `evidence.json` and `verdict.json`, and from nothing else.
+
+The page is one file: styles and drawings are inside it, there are no scripts, and a content
+security policy forbids it to load anything. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tunewright.core.files import read_json, write_text
+from tunewright.report import words
+from tunewright.report.facts import Facts
+from tunewright.report.glossary import TERMS
+from tunewright.report.sections.candidates import candidates_view
+from tunewright.report.sections.curve import curve_view
+from tunewright.report.sections.data import data_view
+from tunewright.report.sections.disagreements import disagreements_view
+from tunewright.report.sections.errors import errors_view
+from tunewright.report.sections.method import method_view
+from tunewright.report.sections.search import search_view
+from tunewright.report.sections.verdict import badge, verdict_view
+from tunewright.study.layout import StudyLayout
+from tunewright.workers.base import Context, JobHandler
+
+SECTIONS = (
+    ("verdict", "Verdict"),
+    ("candidates", "Candidates"),
+    ("curve", "More data?"),
+    ("search", "Search"),
+    ("errors", "Errors"),
+    ("disagreements", "Disagreements"),
+    ("data", "Data"),
+    ("method", "Method"),
+)
+"""Anchor and name of each section, in order."""
+_FILTERS = (
+    "breakable",
+    "capital",
+    "compact",
+    "count",
+    "duration",
+    "number",
+    "p_value",
+    "percent",
+    "plural",
+    "points",
+    "prose",
+    "rate",
+    "short",
+    "signed",
+    "signed_points",
+    "size",
+    "spaced",
+)
+
+
+class RenderReport(JobHandler):
+    """Payload: nothing. Reads evidence and verdict, writes the page."""
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        layout = StudyLayout(context.study)
+        page = render(read_json(layout.evidence), read_json(layout.verdict))
+        write_text(layout.report, page)
+        return {"bytes": len(page.encode("utf-8"))}
+
+
+def render(evidence: dict[str, Any], verdict: dict[str, Any]) -> str:
+    """The whole page.
+
+    Args:
+        evidence: content of `evidence.json`.
+        verdict: content of `verdict.json`.
+    """
+    facts = Facts(evidence=words.clean(evidence), verdict=words.clean(verdict))
+    project = facts.evidence["project"]
+    return _environment().get_template("page.html.j2").render(
+        title=f"{badge(facts)['text']} – {project['study']}",
+        project=project,
+        labels=len(facts.evidence["data"]["labels"]),
+        sections=SECTIONS,
+        facts=facts,
+        verdict=verdict_view(facts),
+        candidates=candidates_view(facts),
+        curve=curve_view(facts),
+        search=search_view(facts),
+        errors=errors_view(facts),
+        disagreements=disagreements_view(facts),
+        data=data_view(facts),
+        method=method_view(facts),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Templates with escaping on and undefined names as errors."""
+    environment = Environment(
+        loader=PackageLoader("tunewright.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in _FILTERS:
+        environment.filters[name] = getattr(words, name)
+    environment.globals["TERMS"] = TERMS
+    # The style sheet is ours: nothing of a person's data is in it.
+    environment.globals["style"] = Markup(_style_sheet())
+    return environment
+
+
+def _style_sheet() -> str:
+    folder = resources.files("tunewright.report") / "templates"
+    return (folder / "style.css").read_text(encoding="utf-8")
