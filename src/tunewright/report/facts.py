@@ -33,7 +33,7 @@ class Facts:
     @property
     def metric(self) -> str:
         """The score that counts, in words."""
-        name = self.evidence["metric"]
+        name = str(self.evidence["metric"])
         return METRICS.get(name, (name.replace("_", " "), ""))[0]
 
     @property

@@ -60,7 +60,10 @@ TERMS: dict[str, tuple[str, str]] = {
         "The starting point of everything random in training. Several seeds show how much of a "
         "score is luck.",
     ),
-    "slice": ("Slice", "The test items that have something in common, such as a label or a length."),
+    "slice": (
+        "Slice",
+        "The test items that have something in common, such as a label or a length.",
+    ),
     "soup": (
         "Weight average",
         "One model whose weights are the average of several seeds' weights ('model soup').",
@@ -80,7 +83,10 @@ TERMS: dict[str, tuple[str, str]] = {
         "Rows that were sealed away until every choice had been made. Only they count.",
     ),
     "token": ("Token", "A word or a piece of one, as the model reads text."),
-    "trained parameters": ("Trained parameters", "Weights of the language model that were changed."),
+    "trained parameters": (
+        "Trained parameters",
+        "Weights of the language model that were changed.",
+    ),
 }
 """Key to name and meaning."""
 

@@ -79,20 +79,24 @@ def render(evidence: dict[str, Any], verdict: dict[str, Any]) -> str:
     """
     facts = Facts(evidence=words.clean(evidence), verdict=words.clean(verdict))
     project = facts.evidence["project"]
-    return _environment().get_template("page.html.j2").render(
-        title=f"{badge(facts)['text']} – {project['study']}",
-        project=project,
-        labels=len(facts.evidence["data"]["labels"]),
-        sections=SECTIONS,
-        facts=facts,
-        verdict=verdict_view(facts),
-        candidates=candidates_view(facts),
-        curve=curve_view(facts),
-        search=search_view(facts),
-        errors=errors_view(facts),
-        disagreements=disagreements_view(facts),
-        data=data_view(facts),
-        method=method_view(facts),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=f"{badge(facts)['text']} – {project['study']}",
+            project=project,
+            labels=len(facts.evidence["data"]["labels"]),
+            sections=SECTIONS,
+            facts=facts,
+            verdict=verdict_view(facts),
+            candidates=candidates_view(facts),
+            curve=curve_view(facts),
+            search=search_view(facts),
+            errors=errors_view(facts),
+            disagreements=disagreements_view(facts),
+            data=data_view(facts),
+            method=method_view(facts),
+        )
     )
 
 

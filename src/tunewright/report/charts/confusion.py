@@ -44,8 +44,9 @@ def _build(
     room = (total - 4 if narrow else _WIDEST) - left
     cell = min(56.0, max(12.0 if narrow else 15.0, room / count))
     side = round(cell * count)
+    spare = max(8, 190 - side)  # for the words above a small matrix
     frame = theme.Frame(
-        total=left + side + 8, height=side, left=left, right=8, top=40, bottom=8
+        total=left + side + spare, height=side, left=left, right=spare, top=40, bottom=8
     )
     names = [f"{index + 1}  {label}" for index, label in enumerate(labels)]
     scale = alt.Scale(domain=[0, count], nice=False, zero=False, range=[0, side])
@@ -63,17 +64,16 @@ def _build(
 def _empty(frame: theme.Frame, count: int, scale: alt.Scale) -> list[alt.Chart]:
     """One square for all cells that nobody is in, with the lines between them."""
     lines = theme.rows([{"at": number} for number in range(count + 1)])
-    drawn = {"stroke": PAPER, "strokeWidth": _GAP}
     return [
         theme.rows([{}])
         .mark_rect(fill=LINE, fillOpacity=0.45)
         .encode(
             x=alt.value(0), x2=alt.value(frame.width), y=alt.value(0), y2=alt.value(frame.height)
         ),
-        lines.mark_rule(**drawn).encode(
+        lines.mark_rule(stroke=PAPER, strokeWidth=_GAP).encode(
             x=theme.x_at("at", scale), y=alt.value(0), y2=alt.value(frame.height)
         ),
-        lines.mark_rule(**drawn).encode(
+        lines.mark_rule(stroke=PAPER, strokeWidth=_GAP).encode(
             y=theme.y_at("at", scale), x=alt.value(0), x2=alt.value(frame.width)
         ),
     ]
@@ -108,7 +108,7 @@ def _cells(matrix: list[list[int]]) -> list[dict[str, Any]]:
 
 
 def _squares(cells: list[dict[str, Any]], scale: alt.Scale, colour: str) -> alt.Chart:
-    return (
+    squares: alt.Chart = (
         theme.rows(cells)
         .mark_rect(fill=colour, stroke=PAPER, strokeWidth=_GAP)
         .encode(
@@ -119,10 +119,11 @@ def _squares(cells: list[dict[str, Any]], scale: alt.Scale, colour: str) -> alt.
             fillOpacity=alt.FillOpacity("shade:Q", scale=None),
         )
     )
+    return squares
 
 
 def _counts(cells: list[dict[str, Any]], scale: alt.Scale, size: float) -> alt.Chart:
-    return (
+    counts: alt.Chart = (
         theme.rows(cells)
         .mark_text(baseline="middle", align="center", fontSize=size)
         .encode(
@@ -132,11 +133,10 @@ def _counts(cells: list[dict[str, Any]], scale: alt.Scale, size: float) -> alt.C
             color=theme.own_colour(alt.Color, "text"),
         )
     )
+    return counts
 
 
-def _axes(
-    names: list[str], cell: float, scale: alt.Scale, left: int
-) -> list[alt.Chart]:
+def _axes(names: list[str], cell: float, scale: alt.Scale, left: int) -> list[alt.Chart]:
     """Numbered labels at the left; the numbers again above the columns."""
     size = min(12.5, cell * 0.85)
     rows = [

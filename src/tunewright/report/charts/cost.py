@@ -32,6 +32,23 @@ _MOMENTS = (
     (3_600_000, "42 days"),
     (36_000_000, "1 year"),
 )
+_FINE_MOMENTS = (
+    *_MOMENTS,
+    (0.02, "20 ms"),
+    (0.05, "50 ms"),
+    (0.2, "0.2 s"),
+    (0.5, "0.5 s"),
+    (2, "2 s"),
+    (5, "5 s"),
+    (20, "20 s"),
+    (120, "2 min"),
+    (300, "5 min"),
+    (1_200, "20 min"),
+    (7_200, "2 h"),
+    (18_000, "5 h"),
+    (86_400, "1 day"),
+)
+_FEWEST_TICKS = 3
 _LINE_HEIGHT = 15.0
 
 
@@ -143,6 +160,8 @@ def _share(cost: float, ends: tuple[float, float]) -> float:
 
 def _cost_ticks(ends: tuple[float, float], frame: theme.Frame) -> list[theme.Tick]:
     inside = [(value, label) for value, label in _MOMENTS if ends[0] <= value <= ends[1]]
+    if len(inside) < _FEWEST_TICKS:
+        inside = sorted(m for m in _FINE_MOMENTS if ends[0] <= m[0] <= ends[1])
     places = [_share(value, ends) * frame.width for value, _ in inside]
     kept = thin_out(places, 54, len(inside) - 1) if inside else []
     return [inside[index] for index in kept]
@@ -155,7 +174,9 @@ def _labels(points: list[dict[str, Any]], frame: theme.Frame) -> list[dict[str, 
         room = (point["px"] if point["left"] else frame.width - point["px"]) - 16
         lines = wrap(point["title"], min(room, 200 if frame.narrow else 320), theme.TEXT)
         point["lines"] = [*lines, percent(point["score"])]
-    sides = [points] if frame.narrow else [[p for p in points if p["left"] is s] for s in (True, False)]
+    sides = (
+        [points] if frame.narrow else [[p for p in points if p["left"] is s] for s in (True, False)]
+    )
     for group in sides:
         tall = [_LINE_HEIGHT * len(point["lines"]) + 5 for point in group]
         centres = spread([point["py"] for point in group], tall)
@@ -182,16 +203,14 @@ def _label_layers(points: list[dict[str, Any]]) -> list[alt.Chart]:
                     fill=INK if point["colour"] == OTHER else point["colour"],
                     fontWeight="normal" if last else point["weight"],
                 )
-                .encode(
-                    x=alt.value(point["px"] + 15 * away), y=alt.value(top), text="text:N"
-                )
+                .encode(x=alt.value(point["px"] + 15 * away), y=alt.value(top), text="text:N")
             )
     return layers
 
 
 def _leader(point: dict[str, Any], away: int) -> alt.Chart:
     """A thin line from a point to a label that had to move."""
-    return (
+    leader: alt.Chart = (
         theme.rows([{}])
         .mark_rule(stroke=FAINT, strokeWidth=1)
         .encode(
@@ -201,3 +220,4 @@ def _leader(point: dict[str, Any], away: int) -> alt.Chart:
             y2=alt.value(point["centre"]),
         )
     )
+    return leader

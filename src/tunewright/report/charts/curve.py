@@ -93,19 +93,19 @@ def _ahead(
 
 
 def _line(x: alt.Scale, y: alt.Scale, values: list[Row], colour: str, dash: list[int]) -> alt.Chart:
-    return (
+    line: alt.Chart = (
         theme.rows(values)
         .mark_line(stroke=colour, strokeWidth=2, strokeDash=dash)
         .encode(x=theme.x_at("size", x), y=theme.y_at("score", y))
     )
+    return line
 
 
 def _doubled(
     frame: theme.Frame, x: alt.Scale, y: alt.Scale, last: Row, predictions: list[Row]
 ) -> list[alt.Chart]:
     """Where the data is now and what twice as much would bring, written into the drawing."""
-    now = [{**last, "label": "now", "top": 0}]
-    layers = [_mark(frame, x, now, "right", -6)]
+    layers = _now(frame, x, last)
     doubled = next((p for p in predictions if p["multiple"] == 2.0), None)
     if doubled is None:
         return layers
@@ -115,7 +115,7 @@ def _doubled(
     if not frame.narrow:
         told = [" ".join(told)]
     layers.append(
-        theme.rows([{**there}])
+        theme.rows([there])
         .mark_circle(fill=WINNER, size=70, opacity=1)
         .encode(x=theme.x_at("size", x), y=theme.y_at("score", y))
     )
@@ -128,18 +128,17 @@ def _doubled(
     return layers
 
 
-def _mark(
-    frame: theme.Frame, x: alt.Scale, values: list[Row], align: Any, shift: int
-) -> alt.Chart:
-    """A thin upright line with a word at its foot."""
-    base = theme.rows(values)
-    line = base.mark_rule(stroke=FAINT, strokeDash=[2, 3]).encode(
-        x=theme.x_at("size", x), y=alt.value(0), y2=alt.value(frame.height)
-    )
-    word = base.mark_text(align=align, baseline="bottom", dx=shift, dy=-6).encode(
-        x=theme.x_at("size", x), y=alt.value(frame.height), text="label:N"
-    )
-    return alt.layer(line, word)
+def _now(frame: theme.Frame, x: alt.Scale, last: Row) -> list[alt.Chart]:
+    """A thin upright line at the present number of rows, with a word at its foot."""
+    base = theme.rows([{**last, "label": "now"}])
+    return [
+        base.mark_rule(stroke=FAINT, strokeDash=[2, 3]).encode(
+            x=theme.x_at("size", x), y=alt.value(0), y2=alt.value(frame.height)
+        ),
+        base.mark_text(align="right", baseline="bottom", dx=-6, dy=-6).encode(
+            x=theme.x_at("size", x), y=alt.value(frame.height), text="label:N"
+        ),
+    ]
 
 
 def _band(last: Row | None, predictions: list[Row]) -> list[Row]:
@@ -157,9 +156,7 @@ def _band(last: Row | None, predictions: list[Row]) -> list[Row]:
     return [{"size": last["size"], "low": last["score"], "high": last["score"]}, *ahead]
 
 
-def _score_range(
-    points: list[Row], fitted: list[Row], band: list[Row]
-) -> tuple[float, float]:
+def _score_range(points: list[Row], fitted: list[Row], band: list[Row]) -> tuple[float, float]:
     scores = [row["score"] for row in [*points, *fitted]]
     scores += [end for row in band for end in (row["low"], row["high"])]
     return padded(max(0.0, min(scores) - 0.005), min(1.0, max(scores) + 0.005))

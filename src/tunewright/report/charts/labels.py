@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 from markupsafe import Markup
@@ -43,7 +44,10 @@ def _build(counts: list[tuple[str, int]], total: int) -> tuple[theme.Frame, Sequ
         {"x": index + share, "x2": index + 1 - share, "rows": rows, "zero": 0}
         for index, (_, rows) in enumerate(counts)
     ]
-    ends = [(counts[0], "left", 0), (counts[-1], "right", frame.width)]
+    sides: list[tuple[tuple[str, int], Literal["left", "right"], int]] = [
+        (counts[0], "left", 0),
+        (counts[-1], "right", frame.width),
+    ]
     return frame, [
         *theme.y_axis(frame, y, ticks, "training rows"),
         theme.rows(bars)
@@ -53,6 +57,6 @@ def _build(counts: list[tuple[str, int]], total: int) -> tuple[theme.Frame, Sequ
             theme.rows([{"text": f"{fit(label, frame.width * 0.36)}: {rows:,}"}])
             .mark_text(align=align, baseline="top", fill=INK)
             .encode(x=alt.value(place), y=alt.value(frame.height + 9), text="text:N")
-            for (label, rows), align, place in ends
+            for (label, rows), align, place in sides
         ),
     ]

@@ -156,9 +156,7 @@ def _rate_range(runs: list[Run]) -> tuple[float, float]:
     return min(rates) / 1.5, max(rates) * 1.5
 
 
-def _rate_ticks(
-    runs: list[Run], ends: tuple[float, float], frame: theme.Frame
-) -> list[theme.Tick]:
+def _rate_ticks(runs: list[Run], ends: tuple[float, float], frame: theme.Frame) -> list[theme.Tick]:
     rates = sorted({run["learning_rate"] for run in runs})
     width = math.log(ends[1] / ends[0])
     places = [math.log(value / ends[0]) / width * frame.width for value in rates]

@@ -94,7 +94,7 @@ def to_svg(frame: Frame, layers: Sequence[alt.Chart]) -> str:
 
 def rows(values: Sequence[dict[str, Any]]) -> alt.Chart:
     """A chart without marks over these rows."""
-    return alt.Chart(alt.Data(values=list(values)))
+    return alt.Chart({"values": list(values)})
 
 
 def x_at(field: str, scale: alt.Scale) -> alt.X:

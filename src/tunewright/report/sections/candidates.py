@@ -46,7 +46,9 @@ def _lead(facts: Facts) -> str:
     runner_up = tested[1]["id"]
     cost, other = facts.costs[tested[0]["id"]], facts.costs[runner_up]
     if cost > 1.25 * other:
-        return f"{told}, at {cost / max(other, 1e-9):,.1f} times the cost of {facts.title(runner_up)}."
+        ratio = cost / max(other, 1e-9)
+        times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+        return f"{told}, at {times} times the cost of {facts.title(runner_up)}."
     if other > 1.25 * cost:
         return f"{told}, and costs less than {facts.title(runner_up)}, which comes second."
     return f"{told}, at about the cost of {facts.title(runner_up)}, which comes second."
@@ -150,5 +152,3 @@ def settings_text(settings: dict[str, Any]) -> str:
         shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
         parts.append(shown if name == "recipe" else f"{name} {shown}")
     return ", ".join(parts)
-
-

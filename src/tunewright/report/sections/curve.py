@@ -9,7 +9,7 @@ from tunewright.report.facts import Facts
 
 _ANSWERS = {
     "yes": ("Yes", "good"),
-    "no": ("Hardly", "keep"),
+    "no": ("Hardly", "dark"),
     "cannot tell": ("Cannot tell", "unsure"),
 }
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from tunewright.report.charts.labels import label_chart
 from tunewright.report.facts import Facts
-from tunewright.report.words import plural, spaced
+from tunewright.report.words import plural, short, spaced
 
 _MOST_BARS = 40
 _MOST_LABELS = 300
+_MOST_FILES = 50
+_MOST_COLUMNS = 20
 _REASONS = {
     "leaked": "the same text is in the test set",
     "empty_text": "no text",
@@ -38,9 +40,28 @@ def data_view(facts: Facts) -> dict[str, Any]:
         "lengths": _lengths(facts),
         "findings": [_finding(finding) for finding in facts.evidence["audit"]],
         "counts": _severity_counts(facts),
-        "files": [{**f, "split": s["split"]} for s in data["files"] for f in s["files"]],
-        "assumptions": [a for split in data["files"] for a in split["assumptions"]],
+        **_files(data),
     }
+
+
+def _files(data: dict[str, Any]) -> dict[str, Any]:
+    """The files as they were read, and what was assumed in reading them."""
+    files = [{**f, "split": s["split"]} for s in data["files"] for f in s["files"]]
+    assumed = list(dict.fromkeys(a for s in data["files"] for a in s["assumptions"]))
+    return {
+        "files": [
+            {**f, "columns": _some([short(c, 30) for c in f["columns"] or []])}
+            for f in files[:_MOST_FILES]
+        ],
+        "files_left_out": max(0, len(files) - _MOST_FILES),
+        "assumptions": assumed[:_MOST_FILES],
+    }
+
+
+def _some(names: list[str]) -> list[str]:
+    """The first names, and how many more there are."""
+    more = len(names) - _MOST_COLUMNS
+    return [*names[:_MOST_COLUMNS], f"… and {more:,} more"] if more > 0 else names
 
 
 def _lead(facts: Facts, data: dict[str, Any], unused: int) -> str:

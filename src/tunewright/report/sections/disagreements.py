@@ -55,9 +55,7 @@ def _lead(facts: Facts, found: dict[str, Any], winner: str, other: str) -> str:
     )
 
 
-def _bar(
-    facts: Facts, found: dict[str, Any], winner: str, other: str
-) -> list[dict[str, Any]]:
+def _bar(facts: Facts, found: dict[str, Any], winner: str, other: str) -> list[dict[str, Any]]:
     """The four outcomes as parts of one bar."""
     items = facts.evidence["test_items"]
     lost, won, neither = found["lost_count"], found["won_count"], found["both_wrong"]

@@ -20,6 +20,7 @@ _TESTS = {
     "sign-flip": "sign-flip permutation test of the differences, item by item",
     "exchange": "permutation test that exchanges the two candidates' answers, item by item",
 }
+_MOST_INCIDENTS = 50
 _STEPS = {
     "audit": "Check the data",
     "candidates": "Try what needs no training",
@@ -45,7 +46,8 @@ def method_view(facts: Facts) -> dict[str, Any]:
         "numerics": plan.get("numerics", []),
         "statistics": _statistics(facts),
         "openings": evidence["test_openings"],
-        "incidents": evidence["incidents"],
+        "incidents": evidence["incidents"][:_MOST_INCIDENTS],
+        "incidents_left_out": max(0, len(evidence["incidents"]) - _MOST_INCIDENTS),
         "model": _model(facts),
         "environment": _environment(evidence["environment"]),
         "packages": sorted((evidence["environment"].get("packages") or {}).items()),
@@ -71,13 +73,13 @@ def _rule(facts: Facts) -> list[str]:
         "Candidates are ordered by cost: the processor time to make one and to give "
         f"{decision['expected_requests']:,} answers with it. Costs within a quarter of each other "
         "count as equal, and then the better score on dev comes first.",
-        f"The cheapest that is good enough wins. Good enough means: it is at least {sure} sure that "
-        f"no other candidate is better by {margin} or more (a non-inferiority test on the same "
-        "items, corrected for the number of candidates).",
+        "The cheapest that is good enough wins. Good enough means: it is at least "
+        f"{sure} sure that no other candidate is better by {margin} or more (a non-inferiority "
+        "test on the same items, corrected for the number of candidates).",
         "A cheaper candidate that is not good enough is passed over only if another is shown to be "
         f"better than it, with a corrected p below {decision['alpha']:g}.",
-        "If a cheaper candidate is neither shown to be good enough nor shown to be beaten, the test "
-        "set is too small to say, and the verdict is 'cannot tell yet'.",
+        "If a cheaper candidate is neither shown to be good enough nor shown to be beaten, the "
+        "test set is too small to say, and the verdict is 'cannot tell yet'.",
     ]
 
 
@@ -130,9 +132,7 @@ def _statistics(facts: Facts) -> list[str]:
     methods = [c["test"]["interval"]["method"] for c in facts.tested if c["test"]["interval"]]
     methods += [c["interval"]["method"] for c in evidence["comparisons"]]
     tests = [c["test"] for c in evidence["comparisons"]]
-    lines = [
-        f"Interval: {_INTERVALS.get(name, name)}." for name in dict.fromkeys(methods)
-    ]
+    lines = [f"Interval: {_INTERVALS.get(name, name)}." for name in dict.fromkeys(methods)]
     lines += [f"Comparison of two candidates: {_test_name(n)}." for n in dict.fromkeys(tests)]
     if tests:
         lines.append(

@@ -53,11 +53,11 @@ def _chosen(runs: list[dict[str, Any]], tuning: dict[str, Any]) -> dict[str, Any
     return max(found, key=lambda r: (r["rung"], r["score"], -(r["loss"] or 0)), default=None)
 
 
-def _lead(
-    runs: list[dict[str, Any]], tuning: dict[str, Any], chosen: dict[str, Any] | None
-) -> str:
+def _lead(runs: list[dict[str, Any]], tuning: dict[str, Any], chosen: dict[str, Any] | None) -> str:
     recipes = len({tuple(run["trials"]) for run in runs})
-    told = f"{plural(recipes, 'recipe was', 'recipes were')} tried on dev rows, never on the test set"
+    told = (
+        f"{plural(recipes, 'recipe was', 'recipes were')} tried on dev rows, never on the test set"
+    )
     if chosen is None:
         return f"{told}."
     return f"{told}. Chosen: {tuning['label']}, with {percent(chosen['score'])} on dev."

@@ -55,24 +55,47 @@ def badge(facts: Facts) -> dict[str, str]:
 def _gain(facts: Facts) -> dict[str, Any]:
     """The gain of the challenger over the baseline as a plot, or why there is none."""
     verdict = facts.verdict
-    interval = verdict["gain_interval"]
-    if facts.challenger == facts.baseline:
-        return {"plot": None, "why": "Only one candidate was measured: there is nothing to compare."}
-    title = f"{facts.headline(facts.challenger)} against {facts.title(facts.baseline)}"
+    if facts.challenger != facts.baseline:
+        return _compared(
+            facts,
+            "gain",
+            (facts.challenger, facts.baseline),
+            verdict["gain"],
+            verdict["gain_interval"],
+        )
+    rivals = [c["id"] for c in facts.tested if c["id"] != facts.winner]
+    pair = facts.pair(facts.winner, rivals[0]) if rivals else None
+    if pair is None:
+        why = "Only one candidate was measured: there is nothing to compare."
+        return {"heading": f"The gain, in points of {facts.metric}", "plot": None, "why": why}
+    sides = (facts.winner, rivals[0])
+    return _compared(facts, "lead", sides, pair["difference"], pair["interval"])
+
+
+def _compared(
+    facts: Facts,
+    noun: str,
+    sides: tuple[str, str],
+    difference: float,
+    interval: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """The first of two candidates against the second."""
+    heading = f"The {noun}, in points of {facts.metric}"
+    title = f"{facts.headline(sides[0])} against {facts.title(sides[1])}"
+    margin = facts.verdict["margin"]
     if interval is None:
-        return {
-            "plot": None,
-            "why": f"{title}: {signed_points(verdict['gain'])}. No interval could be computed.",
-        }
-    plot = _plot(verdict["gain"], interval["low"], interval["high"], verdict["margin"])
+        why = f"{title}: {signed_points(difference)}. No interval could be computed."
+        return {"heading": heading, "plot": None, "why": why}
     return {
-        "plot": plot,
+        "heading": heading,
+        "plot": _plot(difference, interval["low"], interval["high"], margin),
+        "tone": "winner" if sides[0] == facts.winner else "dark",
         "title": title,
-        "reading": _reading(interval["low"], interval["high"], verdict["margin"]),
+        "reading": _reading(noun, interval["low"], interval["high"], margin),
         "level": level(interval),
         "note": interval.get("note", ""),
-        "described": f"{title}: {signed_points(verdict['gain'])}, {level(interval)} interval "
-        f"{span(interval, signed)}; margin {signed(verdict['margin'])}.",
+        "described": f"{title}: {signed_points(difference)}, {level(interval)} interval "
+        f"{span(interval, signed)}; margin {signed(margin)}.",
     }
 
 
@@ -109,28 +132,31 @@ def _outer(scale: Scale) -> tuple[float, float]:
     return scale.low - spare, scale.high + spare
 
 
-def _reading(low: float, high: float, margin: float) -> str:
-    """What one sees in the plot, in a sentence."""
+def _reading(noun: str, low: float, high: float, margin: float) -> str:
+    """What one sees in the plot, in a sentence; the noun is `gain` or `lead`."""
     if high < 0:
         return "The whole interval lies below 0: it is worse, not better."
     if low > margin:
         above = "0 and above your margin" if margin > 0 else "0"
-        return f"The whole interval lies above {above}: a real gain, and large enough to matter."
+        return f"The whole interval lies above {above}: a real {noun}, and large enough to matter."
     if low > 0 and high >= margin:
         return (
-            "The interval excludes 0, so the gain is real; part of it lies below your margin, so "
-            "it may be too small to matter."
+            f"The interval excludes 0, so the {noun} is real; part of it lies below your margin, "
+            "so it may be too small to matter."
         )
     if low > 0:
-        return "The interval excludes 0 but lies below your margin: a real gain, too small to matter."
+        return (
+            f"The interval excludes 0 but lies below your margin: a real {noun}, too small to "
+            "matter."
+        )
     if high < margin:
         return (
-            "The interval contains 0 and ends below your margin: whatever the gain is, it is too "
-            "small to matter."
+            f"The interval contains 0 and ends below your margin: whatever the {noun} is, it is "
+            "too small to matter."
         )
     return (
-        "The interval contains 0 and reaches your margin: from this test set alone, both no gain "
-        "and a gain that matters remain possible."
+        f"The interval contains 0 and reaches your margin: from this test set alone, both no "
+        f"{noun} and a {noun} that matters remain possible."
     )
 
 
@@ -159,7 +185,7 @@ def _figures(facts: Facts) -> list[dict[str, str]]:
     if verdict["p_value"] is not None:
         found.append(
             {
-                "label": "Chance of such a gain by luck",
+                "label": "Chance of such a difference by luck",
                 "value": p_value(verdict["p_value"]),
                 "note": "corrected for the number of comparisons",
                 "term": "corrected p",
@@ -187,7 +213,8 @@ def _other_figure(facts: Facts, winner: str) -> dict[str, str]:
     if facts.challenger != winner:
         label = "Fine-tuning" if facts.tuned else "Next"
         return _score_figure(facts, facts.challenger, label)
-    return {}
+    rivals = [c["id"] for c in facts.tested if c["id"] != winner]
+    return _score_figure(facts, rivals[0], "Runner-up") if rivals else {}
 
 
 def _cost_figure(cost: dict[str, Any] | None) -> dict[str, str]:
