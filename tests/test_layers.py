@@ -29,7 +29,12 @@ LAYERS = (
 )
 """From the top down, as docs/ARCHITECTURE.md draws them."""
 
-SIDEWAYS = {("study", "workers"), ("workers", "study"), ("audit", "candidates"), ("report", "decide")}
+SIDEWAYS = {
+    ("study", "workers"),
+    ("workers", "study"),
+    ("audit", "candidates"),
+    ("report", "decide"),
+}
 """Neighbours of one layer that may know each other; all others may not."""
 
 

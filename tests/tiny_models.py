@@ -8,10 +8,14 @@ from typing import Any
 
 import torch
 
-WORDS = (
-    "the a my is not card money app login late refund where how when arrive lost broken please "
-    "help hello order status cancel change address pay bill invoice today week wrong thanks"
-).split()
+# fmt: off
+WORDS = [
+    "the", "a", "my", "is", "not", "card", "money", "app", "login", "late", "refund", "where",
+    "how", "when", "arrive", "lost", "broken", "please", "help", "hello", "order", "status",
+    "cancel", "change", "address", "pay", "bill", "invoice", "today", "week", "wrong",
+    "thanks",
+]
+# fmt: on
 
 _SHAPE: dict[str, Any] = {
     "vocab_size": len(WORDS) + 5,

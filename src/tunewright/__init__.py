@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunewright.workflow.project import Project, RunResult
+    from tunewright.workflow.project import Project
+    from tunewright.workflow.results import RunResult
 
 __version__ = "0.1.0"
 __all__ = ["Project", "RunResult", "__version__"]

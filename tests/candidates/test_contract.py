@@ -58,9 +58,7 @@ def _fitted(name: str, settings: Any, examples: Labelled) -> Candidate:
 def test_contract(tmp_path: Path, name: str, suffix: str, settings: Any) -> None:
     train, test = _examples(160, 1), _examples(80, 2)
     candidate = _fitted(name, settings, train)
-    asked = Texts(
-        texts=test.texts, vectors_nd=test.vectors_nd if candidate.needs_vectors else None
-    )
+    asked = Texts(texts=test.texts, vectors_nd=test.vectors_nd if candidate.needs_vectors else None)
     found = candidate.probabilities(asked)
     assert found.shape == (80, len(LABELS))
     np.testing.assert_allclose(found.sum(1), 1.0, atol=1e-5)

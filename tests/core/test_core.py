@@ -117,9 +117,13 @@ class TestFiles:
     def test_a_really_full_device(self) -> None:
         from tunewright.core.files import writing
 
-        with pytest.raises(StudyError, match="disk is full"), writing(Path("/dev/full")):
-            with open("/dev/full", "wb", buffering=0) as stream:
-                stream.write(b"x")
+        full = Path("/dev/full")
+        with (
+            pytest.raises(StudyError, match="disk is full"),
+            writing(full),
+            full.open("wb", buffering=0) as stream,
+        ):
+            stream.write(b"x")
 
     def test_read_only(self, tmp_path: Path) -> None:
         problem = write_error(PermissionError(13, "Permission denied"), tmp_path / "x")
@@ -146,7 +150,12 @@ class TestFiles:
 
 
 def test_seeds_depend_on_every_part_of_the_name() -> None:
-    seeds = {derive_seed(1, "a", 1), derive_seed(1, "a", 2), derive_seed(1, "b", 1), derive_seed(2, "a", 1)}
+    seeds = {
+        derive_seed(1, "a", 1),
+        derive_seed(1, "a", 2),
+        derive_seed(1, "b", 1),
+        derive_seed(2, "a", 1),
+    }
     assert len(seeds) == 4
     assert derive_seed(1, "a", 1) == derive_seed(1, "a", 1)
     assert all(0 <= seed < 2**63 for seed in seeds)

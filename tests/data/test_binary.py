@@ -20,7 +20,7 @@ Write = Callable[..., Path]
 def zipped(name: str) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(name, "content")
+        archive.writestr(zipfile.ZipInfo(name), "content")  # dated 1980: the same bytes always
     return stream.getvalue()
 
 
@@ -49,11 +49,12 @@ def refusal(write: Write, content: bytes, name: str = "train.csv") -> DataError:
         (zipped("[Content_Types].xml"), "Excel", "save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel", "save it as CSV"),
         (zipped("train.csv"), "a zip archive", "unpack it first"),
-        (gzip.compress(b"text,label\n"), "a gzip archive", "unpack it first"),
+        (gzip.compress(b"text,label\n", mtime=0), "a gzip archive", "unpack it first"),
         (b"%PDF-1.7\n", "a PDF document", "copy its table"),
         (b"PAR1\x15\x04", "a Parquet file", "format: parquet"),
         (b"\x89PNG\r\n\x1a\n", "an image", "text rows"),
     ],
+    ids=["xlsx", "xlsx types", "xls", "zip", "gzip", "pdf", "parquet", "png"],
 )
 def test_known_files_are_named_with_a_fix(
     write: Write, content: bytes, found: str, fix: str

@@ -25,7 +25,7 @@ def refused(yaml: str) -> ConfigError:
 def test_three_lines_are_enough() -> None:
     minimal = validate(DataConfig, YamlDocument.parse(MINIMAL))
     assert (minimal.test, minimal.dev, minimal.group, minimal.slices) == (None, None, None, [])
-    assert (minimal.test_size, minimal.dev_size, minimal.folds) == (0.2, 0.1, 5)
+    assert (minimal.test_size, minimal.dev_size, minimal.folds) == (0.2, 0.2, 5)
     assert (minimal.max_rows, minimal.on_leak, minimal.format) == (
         200_000,
         "drop_from_train",

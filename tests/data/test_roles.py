@@ -95,7 +95,7 @@ def test_groups_are_proposed_by_name(name: str) -> None:
     people = [f"p{n // 4}" for n in range(40)]
     found = roles(text=TEXTS, label=LABELS, **{name: people})
     assert found.group == name
-    assert any(f"equal '{name}' are kept in one split" in reason for reason in found.reasons)
+    assert any(f"equal '{name}' may belong together" in reason for reason in found.reasons)
 
 
 def test_groups_need_a_name_and_repeated_values() -> None:

@@ -11,11 +11,17 @@ from sklearn import metrics
 
 from tunewright.core.errors import GateError
 from tunewright.decide.config import DecisionConfig
-from tunewright.decide.evidence import EvidenceInput, Finalist, TestInfo, build_evidence, details_of
+from tunewright.decide.evidence import (
+    EvidenceInput,
+    Finalist,
+    TestInfo,
+    build_evidence,
+    compare_all,
+    details_of,
+)
 from tunewright.decide.rule import decide
 from tunewright.decide.scored import Items, Scored, items_of, scored
 from tunewright.decide.verdict import build_verdict, candidate_title, contenders_of
-from tunewright.decide.evidence import compare_all
 from tunewright.study.ledger import Answers
 
 LABELS = ["a", "b", "c"]
@@ -63,7 +69,11 @@ def _record(name: str, kind: str, cost: float) -> dict[str, Any]:
 def given(*, tune: float = 0.95, probe: float = 0.8, groups: bool = False) -> EvidenceInput:
     """A study of two contenders and the majority class."""
     dev, test = _items(300, 1), _items(500, 2, groups)
-    plan = [("majority", "floor", 0.34, 0.1), ("probe", "probe", probe, 10.0), ("tune", "tune", tune, 900.0)]
+    plan = [
+        ("majority", "floor", 0.34, 0.1),
+        ("probe", "probe", probe, 10.0),
+        ("tune", "tune", tune, 900.0),
+    ]
     finalists = [
         Finalist(
             record=_record(name, kind, cost),

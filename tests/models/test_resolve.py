@@ -98,9 +98,7 @@ class Canary:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt", "model.joblib"])
-def test_pickles_are_refused_and_never_opened(
-    tiny_model: Path, tmp_path: Path, name: str
-) -> None:
+def test_pickles_are_refused_and_never_opened(tiny_model: Path, tmp_path: Path, name: str) -> None:
     folder, trace = tmp_path / "pickled", tmp_path / "trace"
     shutil.copytree(tiny_model, folder)
     (folder / "model.safetensors").unlink()

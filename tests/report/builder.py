@@ -44,6 +44,8 @@ class Study:
     seeds: int = 3
     changes: dict[str, Any] = field(default_factory=dict)
     """Parts of the context that replace the usual ones."""
+    blur: float = 0.05
+    """How much the candidates differ in what they find hard; 0 makes the better ones win all."""
     seed: int = 0
 
     def build(self) -> Page:
@@ -75,23 +77,39 @@ class Study:
             finalists=[
                 Finalist(
                     record=self._record(name),
-                    dev=_scored(rng, name, dev, right, luck[0]),
-                    test=_scored(rng, name, test, right, luck[1]),
+                    dev=self._scored(rng, name, dev, right, luck[0]),
+                    test=self._scored(rng, name, test, right, luck[1]),
                 )
                 for name, right in self.rights.items()
             ],
             others=[
                 (
                     {**self._record(name), "cost": None},
-                    _scored(rng, name, dev, right, luck[0]),
+                    self._scored(rng, name, dev, right, luck[0]),
                 )
                 for name, right in self.others.items()
             ],
             seeds=[
-                _scored(rng, f"tune-seed-{n}", test, self.rights["tune"], luck[1])
+                self._scored(rng, f"tune-seed-{n}", test, self.rights["tune"], luck[1])
                 for n in range(self.seeds if self.tuned else 0)
             ],
             context={**self._context(), **self.changes},
+        )
+
+    def _scored(
+        self, rng: np.random.Generator, name: str, items: Items, right: float, luck: np.ndarray
+    ) -> Scored:
+        """Answers that are right where an item's luck, blurred a little, stays below `right`."""
+        count, classes = len(items.ids), items.classes
+        hit = luck[:count] + rng.normal(0, self.blur, count) < right
+        wrong = (items.targets_n + rng.integers(1, max(2, classes), count)) % classes
+        answers = np.where(hit, items.targets_n, wrong)
+        confidences = np.clip(rng.beta(6, 2, count) - 0.2 * ~hit, 0.01, 0.999)
+        return Scored(
+            id=name,
+            answers_n=answers.astype(np.int64),
+            confidences_n=confidences,
+            target_probabilities_n=np.where(hit, confidences, 0.1),
         )
 
     def _items(self, rng: np.random.Generator, count: int) -> Items:
@@ -152,23 +170,6 @@ class Study:
             "warnings": [],
             "environment": _ENVIRONMENT,
         }
-
-
-def _scored(
-    rng: np.random.Generator, name: str, items: Items, right: float, luck: np.ndarray
-) -> Scored:
-    """Answers that are right where an item's luck, blurred a little, stays below `right`."""
-    count, classes = len(items.ids), items.classes
-    hit = luck[:count] + rng.normal(0, 0.05, count) < right
-    wrong = (items.targets_n + rng.integers(1, max(2, classes), count)) % classes
-    answers = np.where(hit, items.targets_n, wrong)
-    confidences = np.clip(rng.beta(6, 2, count) - 0.2 * ~hit, 0.01, 0.999)
-    return Scored(
-        id=name,
-        answers_n=answers.astype(np.int64),
-        confidences_n=confidences,
-        target_probabilities_n=np.where(hit, confidences, 0.1),
-    )
 
 
 _LABEL = "top_layers(layers=2), lr 0.0001, 3 epochs, batch 32"

@@ -71,9 +71,7 @@ def test_contract(encoder: Encoder, tmp_path: Path, name: str, settings: dict[st
     # Saved and loaded as a plain model it gives the same logits, adapters merged.
     logits = trained.logits(source, every)
     folder = tmp_path / "model"
-    save_classifier(
-        trained.finish(), folder, labels=helpers.LABELS, renderer="r", temperature=2.0
-    )
+    save_classifier(trained.finish(), folder, labels=helpers.LABELS, renderer="r", temperature=2.0)
     loaded = load_classifier(folder)
     assert loaded.labels == helpers.LABELS
     with torch.no_grad():

@@ -92,9 +92,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
     chosen = helpers.trial(strategy, dropout=0.2)
     whole = helpers.run(encoder, tokens, data, tmp_path / "whole", chosen)
     with pytest.raises(KilledError):
-        helpers.run(
-            encoder, tokens, data, tmp_path / "cut", chosen, emit=_kill_after(killed_after)
-        )
+        helpers.run(encoder, tokens, data, tmp_path / "cut", chosen, emit=_kill_after(killed_after))
     resumed = helpers.run(encoder, tokens, data, tmp_path / "cut", chosen)
     assert helpers.same_weights(whole, resumed)
     assert whole.progress.history == resumed.progress.history
@@ -301,7 +299,11 @@ def test_gradient_clipping(encoder: Encoder, tmp_path: Path) -> None:
     step = found._optimizer.step
     found._optimizer.step = lambda factor: (  # type: ignore[method-assign]
         norms.append(
-            float(torch.stack([p.grad.norm() for p in found._optimizer.parameters if p.grad is not None]).norm())
+            float(
+                torch.stack(
+                    [p.grad.norm() for p in found._optimizer.parameters if p.grad is not None]
+                ).norm()
+            )
         ),
         step(factor),
     )[1]

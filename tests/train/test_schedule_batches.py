@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -63,9 +65,7 @@ def test_unknown_schedule() -> None:
 
 
 def test_schedule_counts_steps() -> None:
-    found = schedule_for(
-        "linear", warmup_ratio=0.1, steps_per_epoch=7, epochs=3, horizon_epochs=1
-    )
+    found = schedule_for("linear", warmup_ratio=0.1, steps_per_epoch=7, epochs=3, horizon_epochs=1)
     assert (found.warmup_steps, found.total_steps, found.horizon_steps) == (3, 21, 7)
 
 
@@ -75,7 +75,7 @@ def test_batches_hold_every_row_once_in_strict_buckets() -> None:
     assert sorted(np.concatenate(batches).tolist()) == list(range(203))
     assert sum(len(b) < 16 for b in batches) == 1
     ranges = sorted((lengths[b].min(), lengths[b].max()) for b in batches)
-    assert all(a[1] <= b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(ranges))
     padded = sum(len(b) * lengths[b].max() for b in batches)
     assert padded < 1.1 * lengths.sum()
 

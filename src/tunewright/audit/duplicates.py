@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from tunewright.audit.base import AuditInput, Check, Finding, row_of
+from tunewright.audit.base import AuditInput, Check, Finding, Row, row_of
 from tunewright.core.units import format_count
 
 
@@ -51,7 +51,8 @@ class ConflictingLabels(Check):
     """Equal texts (after normalisation) with different labels."""
 
     def run(self, data: AuditInput) -> list[Finding]:
-        rows, hopeless = [], 0
+        rows: list[Row] = []
+        hopeless = 0
         for group in _groups(data):
             counts = Counter(data.labels[data.fit.targets[row]] for row in group)
             if len(counts) > 1:

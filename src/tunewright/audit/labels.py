@@ -56,7 +56,8 @@ class Balance(Check):
                     severity="warning",
                     count=len(rows),
                     message=f"{format_count(len(scarce), 'label')} "
-                    f"{'has' if len(scarce) == 1 else 'have'} fewer than {_FEW_ROWS} training rows: "
+                    f"{'has' if len(scarce) == 1 else 'have'} fewer than {_FEW_ROWS} "
+                    "training rows: "
                     + ", ".join(f"'{data.labels[label]}' ({counts[label]})" for label in scarce[:8])
                     + (", ..." if len(scarce) > 8 else ""),
                     consequence="such a label can hardly be learned, and can hardly be tested",
@@ -171,10 +172,18 @@ class LabelErrors(Check):
         return probabilities, labels
 
     def _suspects(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Positions of suspicious rows, worst first."""
+        """Positions of suspicious rows, worst first.
+
+        As many as confident learning counts, taken where the given label is least probable: on
+        planted errors that found more of them with fewer false alarms than cleanlab's default.
+        """
         from cleanlab.filter import find_label_issues
 
         found: np.ndarray = find_label_issues(
-            labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
+            labels,
+            probabilities,
+            filter_by="low_self_confidence",
+            return_indices_ranked_by="self_confidence",
+            n_jobs=1,
         )
         return found

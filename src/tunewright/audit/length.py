@@ -54,7 +54,8 @@ class Length(Check):
                     count=len(rows),
                     message=f"{format_count(len(rows), 'text')} "
                     f"{'is' if len(rows) == 1 else 'are'} longer than {limit} tokens and "
-                    f"{'is' if len(rows) == 1 else 'are'} cut; {format_count(lost, 'token')} are lost",
+                    f"{'is' if len(rows) == 1 else 'are'} cut; "
+                    f"{format_count(lost, 'token')} are lost",
                     consequence="what stands at the end of them is never seen",
                     fix="raise `max_length` if the model allows it, or put what matters first",
                     rows=rows,

@@ -37,7 +37,7 @@ class SimilarTexts:
 
     @cached_property
     def pairs(self) -> list[tuple[int, int, float]]:
-        """`(i, j, similarity)` with i < j, one entry for each pair of distinct texts' first rows."""
+        """`(i, j, similarity)` with i < j, one entry for each pair of distinct texts."""
         from rensa import RMinHash, RMinHashLSH
 
         first: dict[str, int] = {}

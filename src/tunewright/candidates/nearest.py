@@ -81,4 +81,5 @@ def vote(
         rows = np.arange(len(similarity))[:, None]
         np.add.at(shares_nc, (start + rows, targets_m[nearest]), weights)
     shares_nc += 0.5 / classes
-    return shares_nc / shares_nc.sum(1, keepdims=True)
+    probabilities_nc: np.ndarray = shares_nc / shares_nc.sum(1, keepdims=True)
+    return probabilities_nc

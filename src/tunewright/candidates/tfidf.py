@@ -10,6 +10,7 @@ from pydantic import Field
 from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
 from tunewright.core.config import Config
 from tunewright.evaluate.calibration import softmax
+from tunewright.train.probe import fit_probe
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -38,7 +39,6 @@ class Tfidf(Candidate):
 
     def fit(self, examples: Labelled, setting: Setting) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
 
         vectorizer = TfidfVectorizer(ngram_range=(1, self.settings.ngrams), sublinear_tf=True)
         try:
@@ -50,20 +50,13 @@ class Tfidf(Candidate):
         if features is None or len(present) < 2:
             self._always(examples.targets_n, classes)
             return
-        model = LogisticRegression(C=self.settings.c, max_iter=1000)
-        model.fit(features, examples.targets_n)
-        weight, bias = model.coef_, model.intercept_
-        if len(present) == 2:  # scikit-learn keeps one row for two classes
-            weight, bias = np.vstack([-weight / 2, weight / 2]), np.hstack([-bias / 2, bias / 2])
-        weight_cf = np.zeros((classes, weight.shape[1]), dtype=np.float32)
-        bias_c = np.full(classes, -1e4, dtype=np.float32)
-        weight_cf[present], bias_c[present] = weight, bias
+        probe = fit_probe(features, examples.targets_n, classes, self.settings.c)
         words = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
         self.state.values = {"words": words}
         self.state.arrays = {
             "idf_f": vectorizer.idf_.astype(np.float64),
-            "weight_cf": weight_cf,
-            "bias_c": bias_c,
+            "weight_cf": probe.weight_cd,
+            "bias_c": probe.bias_c,
         }
 
     def probabilities(self, examples: Texts) -> np.ndarray:

@@ -12,25 +12,47 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 from tunewright.core.events import Event, Metric, Notice
 from tunewright.core.events import Progress as ProgressEvent
 from tunewright.core.units import format_seconds
 from tunewright.workflow.session import Listener
 
-console = Console(highlight=False, soft_wrap=False)
-errors = Console(stderr=True, highlight=False)
+_UNWRAPPED = 100_000
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Wraps lines to the width of a terminal; a file or a pipe gets them whole."""
+    found = Console(stderr=stderr, highlight=False)
+    if found.is_terminal:
+        return found
+    return Console(stderr=stderr, highlight=False, width=_UNWRAPPED)
+
+
+console = _console()
+errors = _console(stderr=True)
 
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+class _Times(ProgressColumn):
+    """How long something has taken, and how long it will take from here where that is known."""
+
+    def render(self, task: Task) -> Text:
+        text = format_seconds(task.elapsed or 0.0)
+        if task.time_remaining is not None and not task.finished:
+            text += f", {format_seconds(task.time_remaining)} left"
+        return Text(text, style="dim")
 
 
 class LiveProgress:
@@ -48,9 +70,7 @@ class LiveProgress:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[detail]}", style="dim", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left", style="dim"),
-            TimeRemainingColumn(),
+            _Times(),
             console=errors,
             transient=True,
         )
@@ -107,19 +127,25 @@ class LiveProgress:
             style = "yellow" if event.level == "warning" else "dim"
             target = self._bars.console if self._live else errors
             target.print(f"  {event.text}", style=style, markup=False)
-        elif isinstance(event, Metric) and self._live and self._job_bar is not None:
-            if event.name == "dev_score":
-                self._bars.update(self._job_bar, detail=f"dev {event.value:.3f}")
+        elif (
+            isinstance(event, Metric)
+            and event.name == "dev_score"
+            and self._live
+            and self._job_bar is not None
+        ):
+            self._bars.update(self._job_bar, detail=f"dev {event.value:.3f}")
 
     def _show_job(self, event: ProgressEvent) -> None:
-        total = event.total or None
-        if self._job_bar is None:
-            self._job_bar = self._bars.add_task(f"  {event.activity}", total=total, detail="")
-        task = self._bars.tasks[self._bars.task_ids.index(self._job_bar)]
-        if task.description.strip() != event.activity:
-            self._bars.remove_task(self._job_bar)
-            self._job_bar = self._bars.add_task(f"  {event.activity}", total=total, detail="")
-        self._bars.update(self._job_bar, completed=event.done, total=total)
+        shown = None if self._job_bar is None else self._bars.tasks[-1]
+        repeated = shown is not None and event.done < shown.completed
+        if shown is None or repeated or shown.description.strip() != event.activity:
+            if self._job_bar is not None:
+                self._bars.remove_task(self._job_bar)
+            self._job_bar = self._bars.add_task(
+                f"  {event.activity}", total=event.total or None, detail=""
+            )
+        assert self._job_bar is not None
+        self._bars.update(self._job_bar, completed=event.done, total=event.total or None)
 
     def _begin(self, title: str) -> None:
         if self._live:

@@ -60,7 +60,7 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
     if as_json:
         print_json(_described(out, detection, roles, test, notes))
     else:
-        _show(out, detection, roles, notes)
+        _show(out, detection, roles, test, notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,19 +139,21 @@ def project_text(
         f"  train: {_yaml([_relative(f, out) for f in options.files])}",
         f"  test: {_yaml(_relative(test, out))}"
         if test
-        else "  # test: test.csv          # without it, test_size of the rows are kept as test set\n"
-        "  test_size: 0.2",
+        else "  # test: test.csv          "
+        "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
         f"  text: {_yaml(list(roles.text))}",
         f"  label: {_yaml(roles.label)}",
     ]
     if roles.group:
         data += [
-            f"  # group: {_yaml(roles.group)}   # rows with equal values are never divided between",
-            "  #                        # train and test; remove the # if they belong together",
+            "  # Rows of one group are never divided between train and test. Remove the # if such",
+            "  # rows belong together:",
+            f"  # group: {_yaml(roles.group)}",
         ]
     if roles.slices:
         data.append(
-            f"  slices: {_yaml(list(roles.slices), always_list=True)}   # results by these values too"
+            f"  slices: {_yaml(list(roles.slices), always_list=True)}   "
+            "# results by these values too"
         )
     data += _pinned(detection)
     shares = detection.label_counts
@@ -178,7 +180,9 @@ def _pinned(detection: Detection) -> list[str]:
 
 def _label_lines(detection: Detection) -> str:
     labels = list(detection.label_counts)[:2] or ["some_label"]
-    return "\n".join(f"#   {_yaml(label)}: what such a text is about, in plain words" for label in labels)
+    return "\n".join(
+        f"#   {_yaml(label)}: what such a text is about, in plain words" for label in labels
+    )
 
 
 def _relative(path: str | None, out: Path) -> str:
@@ -258,7 +262,26 @@ def _described(
     }
 
 
-def _show(out: Path, detection: Detection, roles: _Roles, notes: list[str]) -> None:
+def _reading(detection: Detection) -> str:
+    """How the files are read, in one line."""
+    parts = [detection.format.upper() if detection.format != "text" else "plain text"]
+    parts += [detection.encoding] if detection.encoding else []
+    if detection.delimiter is not None:
+        parts.append({"\t": "tabs", ",": "commas"}.get(detection.delimiter, detection.delimiter))
+    if detection.header is not None:
+        parts.append("a header" if detection.header else "no header")
+    rows = format_count(detection.rows_read, "row")
+    looked = rows if detection.complete else f"the first {rows} looked at"
+    return f"{', '.join(detection.files)}: {', '.join(parts)}; {looked}"
+
+
+def _show(
+    out: Path, detection: Detection, roles: _Roles, test: str | None, notes: list[str]
+) -> None:
+    console.print(_reading(detection), markup=False, soft_wrap=True)
+    if test is not None:
+        console.print(f"Test set, sealed until the end: {test}", markup=False, soft_wrap=True)
+    console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("column", "used as", "distinct", "filled", "characters"):
         table.add_column(name, justify="left" if name in ("column", "used as") else "right")
@@ -284,4 +307,6 @@ def _show(out: Path, detection: Detection, roles: _Roles, notes: list[str]) -> N
         console.print("\nAssumed:", style="dim")
         for note in notes:
             console.print(f"· {note}", markup=False)
-    console.print(f"\nWrote {out}. Next: tunewright check, tunewright plan, tunewright run")
+    place = "" if out == Path("tunewright.yaml") else f" {out}"
+    steps = ", ".join(f"tunewright {step}{place}" for step in ("check", "plan", "run"))
+    console.print(f"\nWrote {out}. Next: {steps}", markup=False, soft_wrap=True)

@@ -10,13 +10,16 @@ from typing import Annotated
 
 import typer
 
+from tunewright.cli.exit import guarded
+
 _PANEL_PROJECT = "A project"
 _PANEL_RESULT = "Its result"
 _PANEL_OTHER = "Around it"
 
 app = typer.Typer(
     name="tunewright",
-    help="Measures whether fine-tuning is worth it on your data, then trains and proves the winner.",
+    help="Measures whether fine-tuning is worth it on your data, "
+    "then trains and proves the winner.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -33,6 +36,7 @@ _HERE = Path()
 
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
+@guarded
 def init(
     files: Annotated[
         list[str] | None,
@@ -45,7 +49,9 @@ def init(
     sample: Annotated[
         str | None, typer.Option(help="Copy a bundled sample instead: support_desk.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the project file goes.")] = Path("tunewright.yaml"),
+    out: Annotated[Path, typer.Option(help="Where the project file goes.")] = Path(
+        "tunewright.yaml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a project file.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -59,6 +65,7 @@ def init(
 
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
+@guarded
 def check(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
     """Audit the data. Ends with 3 when it cannot be used."""
     from tunewright.cli import stages
@@ -67,6 +74,7 @@ def check(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
 
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
+@guarded
 def plan(
     project: ProjectArgument = _HERE,
     minutes: Annotated[float | None, typer.Option(min=1, help="Time budget.")] = None,
@@ -79,6 +87,7 @@ def plan(
 
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
+@guarded
 def run(
     project: ProjectArgument = _HERE,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
@@ -93,6 +102,7 @@ def run(
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)
+@guarded
 def status(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
     """Show how far a run is."""
     from tunewright.cli import status as command
@@ -101,6 +111,7 @@ def status(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)
+@guarded
 def report(
     project: ProjectArgument = _HERE,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -113,6 +124,7 @@ def report(
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)
+@guarded
 def verify(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
     """Recompute every statistic from the stored answers. Ends with 4 on any difference."""
     from tunewright.cli import stages
@@ -121,6 +133,7 @@ def verify(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)
+@guarded
 def predict(
     inputs: Annotated[
         str | None, typer.Argument(help="A data file; standard input when left out.")
@@ -139,6 +152,7 @@ def predict(
 
 
 @app.command(rich_help_panel=_PANEL_OTHER)
+@guarded
 def doctor(json: JsonOption = False) -> None:
     """Check this installation, down to a training of ten steps."""
     from tunewright.cli import doctor as command
@@ -147,6 +161,7 @@ def doctor(json: JsonOption = False) -> None:
 
 
 @config_app.command("schema")
+@guarded
 def config_schema() -> None:
     """Print the JSON schema of the project file."""
     from tunewright.cli import config as command
@@ -155,6 +170,7 @@ def config_schema() -> None:
 
 
 @config_app.command("show")
+@guarded
 def config_show(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
     """Print the project with every default filled in."""
     from tunewright.cli import config as command
@@ -181,7 +197,4 @@ def _common(
 
 def main() -> None:
     """Run the command line and end with its exit code."""
-    from tunewright.cli.exit import ending_with_code
-
-    with ending_with_code():
-        app()
+    app()

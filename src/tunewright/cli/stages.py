@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tunewright.cli.console import LiveProgress, console, errors, print_json
 from tunewright.core.errors import ConfigError, GateError
-from tunewright.core.units import format_bytes, format_percent, format_seconds
+from tunewright.core.units import format_bytes, format_percent, format_points, format_seconds
 from tunewright.workflow.project import Project, describe
 from tunewright.workflow.results import RunResult, Verdict
 
@@ -71,16 +71,21 @@ def _show_finding(finding: dict[str, Any]) -> None:
     console.print(Text(f"{mark} {finding['message']}", style=_STYLES[finding["severity"]]))
     notes = [finding["consequence"], f"Fix: {finding['fix']}" if finding["fix"] else ""]
     for note in filter(None, notes):
-        console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+        _indented(Text(note, style="dim"), 2)
     if finding["severity"] == "info":
         return
     for row in finding["rows"][:_ROWS_SHOWN]:
         line = "" if row["line"] is None else f" (line {row['line']})"
         place = f"{row['file']}, row {row['row']}{line}"
-        console.print(Padding(Text(f"{place}: {row['detail']}"), (0, 0, 0, 4)))
+        _indented(Text(f"{place}: {row['detail']}"), 4)
     more = finding["count"] - _ROWS_SHOWN
     if more > 0 and finding["rows"]:
-        console.print(Padding(Text(f"and {more:,} more", style="dim"), (0, 0, 0, 4)))
+        _indented(Text(f"and {more:,} more", style="dim"), 4)
+
+
+def _indented(text: Text, columns: int) -> None:
+    """Also where the text is wrapped."""
+    console.print(Padding(text, (0, 0, 0, columns), expand=False))
 
 
 def plan(path: Path, minutes: float | None, *, as_json: bool) -> None:
@@ -114,9 +119,10 @@ def _show_power(planned: dict[str, Any]) -> None:
     effect, margin = power["minimum_detectable_effect"], planned["margin"]
     console.print(
         f"\nThe test set has {power['items']:,} items: a true difference of "
-        f"{100 * effect:.1f} points is found {format_percent(power['power'], 0)} of the time (where "
-        f"two candidates disagree on {format_percent(power['discordance'], 0)} of the items); "
-        f"your margin is {100 * margin:.1f} points."
+        f"{format_points(effect)} is found {format_percent(power['power'], 0)} of the time "
+        f"(where two candidates disagree on {format_percent(power['discordance'], 0)} of the "
+        "items); "
+        f"your margin is {format_points(margin)}."
     )
     if effect > 2 * margin:
         console.print(
@@ -154,8 +160,12 @@ _RESULT_FIELDS = ("verdict", "study", "evidence", "report", "model", "warnings")
 def show_verdict(verdict: Verdict) -> None:
     """The verdict as a panel, with what would change it."""
     colour = {"tune": "green", "cannot_tell": "yellow"}.get(verdict.decision, "cyan")
+    sentence = Text(verdict.sentence, style="bold")
     console.print()
-    console.print(Panel(Text(verdict.sentence, style="bold"), border_style=colour, padding=(1, 2)))
+    if console.is_terminal:
+        console.print(Panel(sentence, border_style=colour, padding=(1, 2)))
+    else:
+        console.print(sentence, end="\n\n")
     for title, lines in (
         ("Why", verdict.reasons),
         ("What would change it", verdict.would_change_it),
@@ -164,7 +174,7 @@ def show_verdict(verdict: Verdict) -> None:
         if lines:
             console.print(f"[dim]{title}[/dim]")
             for line in lines:
-                console.print(Padding(Text(f"· {line}"), (0, 0, 0, 1)))
+                _indented(Text(f"· {line}"), 1)
 
 
 def _show_places(result: RunResult) -> None:

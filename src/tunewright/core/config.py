@@ -112,11 +112,19 @@ class YamlDocument:
                 file=file,
                 row=None if mark is None else mark.line + 1,
             ) from problem
+        except (yaml.YAMLError, RecursionError, ValueError) as problem:
+            what = str(problem).splitlines()[0] if str(problem) else "too deeply nested"
+            raise ConfigError(f"not valid YAML: {what}", file=file) from problem
         if not isinstance(values, dict):
-            raise ConfigError("the file must hold `key: value` lines", file=file)
-        lines: dict[str, int] = {}
-        _collect_lines(node, "", lines)
-        return cls(values, lines, file)
+            raise ConfigError(
+                "the file must hold `key: value` lines",
+                file=file,
+                found="nothing" if values is None else f"a {type(values).__name__}",
+                fix="`tunewright init YOUR_DATA_FILE` writes one to start from",
+            )
+        lines = _Lines(file)
+        lines.collect(node)
+        return cls(values, lines.found, file)
 
     def line_of(self, field: str) -> int | None:
         """The 1-based line of a dotted field, or of its nearest parent that stands in the file."""
@@ -138,17 +146,42 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _collect_lines(node: yaml.Node | None, prefix: str, lines: dict[str, int]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = f"{prefix}.{key.value}" if prefix else str(key.value)
-            lines[name] = key.start_mark.line + 1
-            _collect_lines(value, name, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            name = f"{prefix}.{index}"
-            lines[name] = value.start_mark.line + 1
-            _collect_lines(value, name, lines)
+class _Lines:
+    """Notes the line of every key. YAML would let a second one silently replace the first."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.found: dict[str, int] = {}
+        self._file = file
+        self._seen: set[int] = set()  # an alias (`*name`) leads to a node a second time
+
+    def collect(self, node: yaml.Node | None, prefix: str = "") -> None:
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            own: set[str] = set()
+            for key, value in node.value:
+                name = f"{prefix}.{key.value}" if prefix else str(key.value)
+                if name in own:
+                    raise self._twice(name, key)
+                own.add(name)
+                self.found[name] = key.start_mark.line + 1
+                self.collect(value, name)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                name = f"{prefix}.{index}"
+                self.found[name] = value.start_mark.line + 1
+                self.collect(value, name)
+
+    def _twice(self, name: str, key: yaml.Node) -> ConfigError:
+        return ConfigError(
+            f"'{key.value}' is given twice",
+            file=self._file,
+            row=key.start_mark.line + 1,
+            field=name,
+            found=f"the same key in line {self.found[name]}",
+            fix="keep one of the two",
+        )
 
 
 def validate(kind: type[C], document: YamlDocument, notices: list[str] | None = None) -> C:

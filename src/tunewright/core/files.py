@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any
 from tunewright.core.errors import DataError, StudyError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -59,11 +61,27 @@ def free_bytes(path: Path) -> int | None:
     return None
 
 
+def draft_of(path: Path) -> Path:
+    """A name beside `path` under which its next content is written."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what killed writers have left anywhere below a folder that nobody writes to now."""
+    for path in folder.rglob(".*"):
+        if not _DRAFT.fullmatch(path.name):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file at `path` in one step, after its bytes have reached the disk."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        draft = draft_of(path)
         try:
             with draft.open("wb") as stream:
                 stream.write(content)
@@ -105,7 +123,7 @@ def drafted_folder(path: Path) -> Iterator[Path]:
     When `path` came into being meanwhile (another worker made the same content) the draft is
     dropped, since both hold the same bytes.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    draft = draft_of(path)
     with writing(draft):
         draft.mkdir(parents=True)
         try:

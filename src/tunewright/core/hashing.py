@@ -45,3 +45,9 @@ def hash_file(path: Path, algorithm: str = "blake2b") -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hash_folder(path: Path) -> str:
+    """Hash over the names and bytes of all files below a folder; an absent folder is empty."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return hash_value({file.relative_to(path).as_posix(): hash_file(file) for file in files})

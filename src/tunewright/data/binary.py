@@ -10,6 +10,9 @@ from tunewright.data.paths import DataFile
 
 _START_BYTES = 4096
 _NUL_SHARE = 0.1
+_CONTROL_SHARE = 0.03
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+"""Bytes that stand in no text; escape (1b) does in Japanese encodings and coloured logs."""
 
 _SAVE_AS_CSV = "open it where it was made and save it as CSV (UTF-8)"
 _UNPACK = "unpack it first and name the file inside"
@@ -66,12 +69,21 @@ def refuse_binary(file: DataFile) -> None:
 
 
 def refuse_nul_bytes(file: DataFile, start: bytes) -> None:
-    """Refuse a file with many NUL bytes at its start, where a few are left to damage one row.
+    """Refuse a file with many NUL or other control bytes at its start.
+
+    A few are left to damage one row, and in a short file so are the others.
 
     Raises:
-        DataError: naming the file and the two things that it may be.
+        DataError: naming the file and what it may be.
     """
     nul_bytes = start.count(0)
+    others = len(_CONTROL.findall(start)) if len(start) >= _START_BYTES else 0
+    if others > _CONTROL_SHARE * len(start) and nul_bytes <= _NUL_SHARE * len(start):
+        raise _refusal(
+            file,
+            f"{others:,} control characters among the first {len(start):,} bytes",
+            _SAVE_AS_CSV,
+        )
     if nul_bytes > _NUL_SHARE * len(start):
         raise DataError(
             "the file is not text",

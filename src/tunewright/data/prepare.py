@@ -13,7 +13,7 @@ import numpy as np
 
 from tunewright.core.errors import DataError
 from tunewright.core.events import Progress
-from tunewright.core.files import write_json, write_text, writing
+from tunewright.core.files import draft_of, write_json, write_text, writing
 from tunewright.core.hashing import hash_value
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count
@@ -27,7 +27,7 @@ from tunewright.data.sealed import seal
 from tunewright.study.layout import StudyLayout
 from tunewright.workers.base import Context, JobHandler, OnEvent
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class PrepareData(JobHandler):
         config = DataConfig(**payload["data"])
         seed = int(payload["seed"])
         rows = _read(config, Path(payload["folder"]), seed, context.emit)
+        _refuse_one_label(rows.train, config)  # before the split, so that it counts all rows
         _split_test(rows, config, seed)
         leaked = _drop_leaked(rows, config)
         labels = _labels(rows, config)
@@ -71,6 +72,20 @@ def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
         rows.descriptions.append(found.description)
         rows.rows_read += found.rows_read
     return rows
+
+
+def _refuse_one_label(train: list[Example], config: DataConfig) -> None:
+    labels = {str(example.target) for example in train}
+    if len(labels) != 1:
+        return
+    raise DataError(
+        "there is only one label, so there is nothing to tell apart",
+        file=train[0].source.file,
+        field=config.label,
+        found=f"'{labels.pop()}' in every usable row ({format_count(len(train), 'row')})",
+        expected="at least two labels",
+        fix="name another column as `label:` in tunewright.yaml, or add rows of another label",
+    )
 
 
 def _split_test(rows: _Rows, config: DataConfig, seed: int) -> None:
@@ -116,21 +131,14 @@ def _labels(rows: _Rows, config: DataConfig) -> list[str]:
             found=f"{format_count(len(rows.rejected), 'rejected row')}",
             fix="`tunewright check` lists every rejected row and why",
         )
-    if len(counts) < 2:
-        raise DataError(
-            "there is only one label, so there is nothing to tell apart",
-            file=file,
-            field=config.label,
-            found=f"'{next(iter(counts))}' in all {format_count(counts.total(), 'row')}",
-            expected="at least two labels",
-            fix="name another column as `label:` in tunewright.yaml",
-        )
+    _refuse_one_label(rows.train, config)
     if not rows.test:
         raise DataError(
             "no row could be put into the test set: every label has too few rows",
             file=file,
             field=config.label,
-            found=f"{format_count(counts.total(), 'row')} with {format_count(len(counts), 'label')}",
+            found=f"{format_count(counts.total(), 'row')} with "
+            f"{format_count(len(counts), 'label')}",
             expected="several rows of each label",
             fix="add rows, or check that the label column is the right one",
         )
@@ -147,13 +155,15 @@ def _write(
     leaked: int,
 ) -> dict[str, Any]:
     dev, folds = _choose_holdout(rows, config, seed, labels)
+    # Of what is learned from and scored; where rows stand and by which columns the results are
+    # shown is not part of it, so that changing those retrains nothing.
     test_hash = seal(folder, {example.id: str(example.target) for example in rows.test})
     fit = [*rows.train, *rows.dev]
     content_hash = hash_value(
         {
             "version": _VERSION,
-            "fit": [[e.id, e.inputs, e.target, e.group, e.columns] for e in fit],
-            "test": [[e.id, e.inputs, e.group, e.columns] for e in rows.test],
+            "fit": [[e.id, e.inputs, e.target, e.group] for e in fit],
+            "test": [[e.id, e.inputs, e.group] for e in rows.test],
             "test_targets": test_hash,
             "dev": dev,
             "folds": folds,
@@ -268,6 +278,6 @@ def _write_examples(path: Path, fit: list[Example], test: list[Example]) -> None
         }
     )
     with writing(path):
-        draft = path.with_name(f".{path.name}.draft")
+        draft = draft_of(path)
         pq.write_table(table, draft)
         draft.replace(path)

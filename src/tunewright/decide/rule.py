@@ -1,4 +1,4 @@
-"""The decision rule: the cheapest candidate that is not worse than the best by more than the margin.
+"""The decision rule: the cheapest candidate not worse than the best by more than the margin.
 
 Written down before the test set is opened, and a function of the evidence alone.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tunewright.core.units import format_count, format_percent, format_seconds
+from tunewright.core.units import format_count, format_percent, format_points, format_seconds
 from tunewright.decide.config import DecisionConfig
 from tunewright.decide.rule import Contender, Decision, Standing
 
@@ -81,6 +81,8 @@ def build_verdict(evidence: dict[str, Any], decision: Decision) -> dict[str, Any
         "margin": config.margin,
         "test_items": evidence["test_items"],
         "minimum_detectable_effect": evidence["power"]["minimum_detectable_effect"],
+        "undecided": decision.undecided,
+        "rival": decision.rival,
         "items_needed": decision.items_needed,
         "reasons": words.reasons(),
         "would_change_it": words.would_change_it(),
@@ -129,9 +131,15 @@ class _Words:
             return self._cannot_tell()
         winner = self.candidate(self._decision.winner)
         if winner["kind"] == "tune":
+            if self._baseline == winner["id"]:
+                return (
+                    f"The tuned model is right on {self._score(winner['id'])} of the test items; "
+                    "nothing was compared with it, so whether tuning was worth it is not known."
+                )
             return (
                 f"Fine-tune: the tuned model is right on {self._score(winner['id'])} of the test "
-                f"items, {self._gain(winner['id'], self._baseline)} than {self._name(self._baseline)} "
+                f"items, {self._gain(winner['id'], self._baseline)} than "
+                f"{self._name(self._baseline)} "
                 f"({self._score(self._baseline)}), the best candidate without training."
             )
         if self.candidate(self._challenger)["kind"] != "tune":
@@ -156,9 +164,11 @@ class _Words:
         )
         return (
             f"Cannot tell yet whether {self._name(decision.undecided)} "
-            f"({self._score(decision.undecided)}) is good enough beside {self._name(decision.rival)} "
+            f"({self._score(decision.undecided)}) is good enough beside "
+            f"{self._name(decision.rival)} "
             f"({self._score(decision.rival)}): the difference is {_signed(pair['difference'])} "
-            f"({_range(pair['interval'])}) and your margin {_points(self._config.margin)}; {needed}."
+            f"({_range(pair['interval'])}) and your margin {format_points(self._config.margin)}; "
+            f"{needed}."
         )
 
     def _is_not_worth(self, tuned: str, winner: str) -> str:
@@ -168,13 +178,13 @@ class _Words:
         costs = f", for {ratio:,.0f} times the cost" if ratio >= 2 else ""
         return (
             f"changes that by {_signed(pair['difference'])} ({_range(pair['interval'])}), not more "
-            f"than your margin of {_points(self._config.margin)}{costs}"
+            f"than your margin of {format_points(self._config.margin)}{costs}"
         )
 
     def _gain(self, a: str, b: str) -> str:
         pair = self.pair(a, b)
         assert pair is not None
-        return f"{_points(pair['difference'])} ({_range(pair['interval'])}) more"
+        return f"{format_points(pair['difference'])} ({_range(pair['interval'])}) more"
 
     # -- the lists ------------------------------------------------------------------------------
 
@@ -193,7 +203,7 @@ class _Words:
         if standing.good_enough:
             return (
                 f"{name} is good enough: {against} is ahead by {gap}, and it is {sure} sure that "
-                f"this is less than the margin of {_points(self._config.margin)}."
+                f"this is less than the margin of {format_points(self._config.margin)}."
                 if pair["difference"] > 0
                 else f"{name} is good enough: no candidate is ahead of it by the margin."
             )
@@ -208,7 +218,7 @@ class _Words:
             )
         return (
             f"{name} is undecided: {against} is ahead by {gap}, which is neither surely more than "
-            f"nothing nor surely less than the margin of {_points(self._config.margin)}."
+            f"nothing nor surely less than the margin of {format_points(self._config.margin)}."
         )
 
     def would_change_it(self) -> list[str]:
@@ -219,12 +229,13 @@ class _Words:
             low, high = gain["interval"]["low"], gain["interval"]["high"]
             if self.candidate(self._decision.winner)["kind"] == "tune":
                 lines.append(
-                    f"A margin above {_points(max(high, 0.0))}: then the gain would not matter to you."
+                    f"A margin above {format_points(max(high, 0.0))}: "
+                    "then the gain would not matter to you."
                 )
             elif high > 0:
                 lines.append(
-                    f"A margin below {_points(high)}: then {self._name(self._baseline)} could not be "
-                    "shown to be good enough."
+                    f"A margin below {format_points(high)}: then "
+                    f"{self._name(self._baseline)} could not be shown to be good enough."
                 )
             if low < margin < high:
                 lines.append("More test items: the interval of the gain still contains the margin.")
@@ -254,20 +265,20 @@ class _Words:
         if effect > self._config.margin:
             lines.append(
                 f"With {evidence['test_items']:,} test items a true difference below "
-                f"{_points(effect)} is likely to go unseen; your margin is "
-                f"{_points(self._config.margin)}."
+                f"{format_points(effect)} is likely to go unseen; your margin is "
+                f"{format_points(self._config.margin)}."
             )
         seeds = evidence.get("seeds")
         if seeds and seeds["sd"] and seeds["sd"] > self._config.margin:
             lines.append(
-                f"The tuned model varies by {_points(seeds['sd'])} (standard deviation) from seed to "
-                "seed, more than the margin."
+                f"The tuned model varies by {format_points(seeds['sd'])} (standard deviation) from "
+                "seed to seed, more than the margin."
             )
         error = self.candidate(self._decision.winner)["test"]["calibration_error"]
         if error > _UNCALIBRATED:
             lines.append(
-                f"The winner's probabilities are off by {_points(error)} on average: do not use "
-                "them as thresholds without calibrating."
+                f"The winner's probabilities are off by {format_points(error)} on average: do not "
+                "use them as thresholds without calibrating."
             )
         return lines + list(evidence.get("warnings", []))
 
@@ -301,11 +312,6 @@ def cost_sentence(cost: dict[str, Any]) -> str:
     made = format_seconds(cost["make_seconds"])
     run = format_seconds(cost["run_seconds_per_1000"])
     return f"made in {made}, 1,000 answers in {run}"
-
-
-def _points(value: float) -> str:
-    number = f"{100 * value:.1f}"
-    return f"{number} point" if number == "1.0" else f"{number} points"
 
 
 def _signed(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.seeds import derive_seed
+from tunewright.core.units import format_points
 from tunewright.experiment.config import CurveConfig
 from tunewright.experiment.evaluator import Evaluator, Outcome, Run
 from tunewright.experiment.laws import LEVEL, CurveFit, fit_curve
@@ -32,7 +33,7 @@ def curve_sizes(fit_rows: int, classes: int, config: CurveConfig) -> list[int]:
     """Numbers of rows to train on, the full number last; too small ones are left out."""
     sizes = {round(fraction * fit_rows) for fraction in config.fractions}
     least = _MIN_ROWS_PER_CLASS * classes
-    return [*sorted(size for size in sizes if size >= least), fit_rows]
+    return [*sorted(size for size in sizes if least <= size < fit_rows), fit_rows]
 
 
 def measure_curve(
@@ -123,7 +124,7 @@ def _answer(fit: CurveFit, predictions: list[dict[str, Any]], margin: float) -> 
         f"{100 * doubled['gain']:+.1f} points (90 % interval {100 * doubled['low']:+.1f} to "
         f"{100 * doubled['high']:+.1f})"
     )
-    wanted = f"{100 * margin:.1f} points"
+    wanted = format_points(margin)
     if doubled["low"] >= margin:
         enough = next(p for p in predictions if p["low"] >= margin)
         return "yes", (

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tunewright.core.files import read_json
 from tunewright.core.hashing import hash_value
 from tunewright.data.dataset import Dataset
 from tunewright.evaluate.metrics import METRICS
@@ -32,7 +33,7 @@ class TrialMemory(Protocol):
 
 
 TrainTrial = Callable[[Trial, int | None], dict[str, Any]]
-"""Trains a trial up to a horizon (None: its end) and returns its progress; see `trials.TrainTrial`."""
+"""Trains a trial up to a horizon (None: its end) and returns its progress (`trials.TrainTrial`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,9 +138,12 @@ class Evaluator:
             self._memory.record_trial(key, described, status, result, result["failed"])
         else:
             result = known["result"]
-        return Outcome(
-            run=run, **{**result, "answers": np.array(result["answers"], dtype=np.int64)}
-        )
+        answers = np.array(result["answers"], dtype=np.int64)
+        if not result["failed"]:  # remembered, perhaps, from before another metric was chosen
+            targets = self.dataset.fit.targets[self.dataset.scored_rows]
+            score = self._metric.score(targets, answers, len(self.dataset.labels))
+            result = {**result, "score": score}
+        return Outcome(run=run, **{**result, "answers": answers})
 
     def standard_error(self, a: Outcome, b: Outcome) -> float:
         """Standard error of the difference in accuracy of two outcomes on the same rows."""
@@ -153,7 +157,7 @@ class Evaluator:
         place = {int(row): index for index, row in enumerate(rows)}
         logits: np.ndarray | None = None
         for trial, (_, _, scored) in zip(self.trials(run), self.dataset.holdouts, strict=True):
-            found = _read_logits(self._layout.trial(trial.id), run.epochs)
+            found = _read_logits(self._layout.trial(trial.id), trial, run.epochs)
             if logits is None:
                 logits = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
             logits[[place[int(row)] for row in scored]] = found
@@ -162,16 +166,15 @@ class Evaluator:
 
     def _train_all(self, run: Run, trials: list[Trial]) -> dict[str, Any]:
         cpu_seconds = wall_seconds = 0.0
-        fit_rows, reached = [], []
+        fit_rows = []
         for trial in trials:
             progress = self._train(trial, run.horizon)
             cpu_seconds += progress["cpu_seconds"]
             wall_seconds += progress["wall_seconds"]
             fit_rows.append(progress["fit_rows"])
-            reached.append(progress["epoch"])
             if progress["failed"]:
                 return self._failure(progress["failed"], cpu_seconds, wall_seconds, trials)
-        logits, targets = self._pooled(trials, reached)
+        logits, targets = self._pooled(trials, run.epochs)
         answers = logits.argmax(1)
         return {
             "score": self._metric.score(targets, answers, len(self.dataset.labels)),
@@ -184,12 +187,12 @@ class Evaluator:
             "failed": None,
         }
 
-    def _pooled(self, trials: list[Trial], epochs: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    def _pooled(self, trials: list[Trial], epochs: int) -> tuple[np.ndarray, np.ndarray]:
         """Logits and targets of all scored rows, rows in ascending order."""
         rows, parts = [], []
-        for trial, epoch, (_, _, scored) in zip(trials, epochs, self.dataset.holdouts, strict=True):
+        for trial, (_, _, scored) in zip(trials, self.dataset.holdouts, strict=True):
             rows.append(scored)
-            parts.append(_read_logits(self._layout.trial(trial.id), epoch))
+            parts.append(_read_logits(self._layout.trial(trial.id), trial, epochs))
         order = np.argsort(np.concatenate(rows), kind="stable")
         everything = np.concatenate(rows)[order]
         return np.concatenate(parts)[order], self.dataset.fit.targets[everything]
@@ -209,9 +212,12 @@ class Evaluator:
         }
 
 
-def _read_logits(folder: Path, epoch: int) -> np.ndarray:
+def _read_logits(folder: Path, trial: Trial, epoch: int) -> np.ndarray:
+    """Dev logits of the weights that count (`Member.load_judged`): the best when it stops early."""
     from safetensors.numpy import load_file
 
+    if trial.recipe.phase.hyperparameters.early_stopping_patience is not None:
+        epoch = int(read_json(folder / "best" / "progress.json")["epoch"])
     return load_file(folder / "dev" / f"epoch-{epoch}.safetensors")["logits"]
 
 

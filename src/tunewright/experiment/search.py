@@ -220,16 +220,29 @@ class Search:
 
     def _halve(self, recipes: list[Recipe]) -> Outcome:
         """Train the better ones on, rung by rung; returns the best at its last epoch."""
-        alive = [self._judge(recipe, rung=0, phase="draw", known=True) for recipe in recipes]
+        judged = [self._judge(recipe, rung=0, phase="draw", known=True) for recipe in recipes]
         last_rung = rungs(self._space.config.search.eta) - 1
         for rung in range(1, last_rung + 1):
             keep = max(1, math.ceil(len(recipes) / self._space.config.search.eta**rung))
-            alive = sorted(alive, key=_rank, reverse=True)[:keep]
-            alive = [self._judge(o.run.recipe, rung=rung, phase="halving") for o in alive]
-        best = max(alive, key=_rank)
-        if best.failed:
-            raise AllFailedError(best.failed)
-        return best
+            judged = self._promote(judged, keep, rung)
+        return judged[0]
+
+    def _promote(self, judged: list[Outcome], keep: int, rung: int) -> list[Outcome]:
+        """Train the best `keep` on to a rung, best first; one that fails gives way to the next."""
+        waiting = sorted(judged, key=_rank, reverse=True)
+        promoted: list[Outcome] = []
+        failed = [outcome.failed for outcome in waiting if outcome.failed]
+        for outcome in waiting:
+            if len(promoted) == keep or outcome.failed:
+                break
+            further = self._judge(outcome.run.recipe, rung=rung, phase="halving")
+            if further.failed:
+                failed.append(further.failed)
+            else:
+                promoted.append(further)
+        if not promoted:
+            raise AllFailedError(failed[0])
+        return sorted(promoted, key=_rank, reverse=True)
 
     def _judge(self, recipe: Recipe, *, rung: int, phase: str, known: bool = False) -> Outcome:
         outcome = self._evaluator.score(self._run(recipe, rung))
@@ -258,8 +271,11 @@ def rungs(eta: int) -> int:
 
 
 def rung_epochs(epochs: int, rung: int, eta: int) -> int:
-    """Epochs after which a trial of `epochs` is judged at a rung."""
-    return max(1, round(epochs / eta ** (rungs(eta) - 1 - rung)))
+    """Epochs after which a trial of `epochs` is judged at a rung; more at every rung, if it can."""
+    last = rungs(eta) - 1
+    shrink: int = eta ** (last - rung)
+    share = max(1, round(epochs / shrink))
+    return share if rung == last else min(epochs, max(share, rung + 1))
 
 
 def expected_runs(space: SearchSpace) -> int:

@@ -20,7 +20,7 @@ from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
 from tunewright.train.engine import Stream, train
 from tunewright.train.member import DivergedError, Member, TrainingSet, score_rows
-from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
+from tunewright.train.probe import LinearProbe
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.source import Source
 from tunewright.train.workspace import Workspace, WorkspaceSpec
@@ -155,8 +155,7 @@ def _probe(workspace: Workspace, trial: Trial, data: TrainingSet) -> LinearProbe
     """The linear probe of exactly the rows that the trial learns from."""
     if trial.recipe.phase.hyperparameters.head_init != "probe":
         return None
-    vectors = workspace.vectors(FIT)[data.fit]
-    return fit_probe(vectors, data.targets[data.fit], data.classes, PROBE_C)
+    return workspace.probe(data.fit)
 
 
 def _source(workspace: Workspace, member: Member) -> Source:

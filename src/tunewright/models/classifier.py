@@ -65,7 +65,8 @@ class Head(nn.Module):
 
     def forward(self, pooled_bd: Tensor) -> Tensor:
         """Logits `[b, c]`."""
-        return self.linear(pooled_bd) * self.scale
+        logits_bc: Tensor = self.linear(pooled_bd) * self.scale
+        return logits_bc
 
     @torch.no_grad()
     def start_from(self, weight_cd: np.ndarray, bias_c: np.ndarray) -> None:
@@ -88,7 +89,8 @@ class Classifier(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Logits `[b, c]`."""
-        return self.head(self.pooled(inputs))
+        logits_bc: Tensor = self.head(self.pooled(inputs))
+        return logits_bc
 
     def pooled(self, inputs: Inputs) -> Tensor:
         """Vectors `[b, d]`, from token ids or from stored states."""

@@ -37,7 +37,7 @@ def blocks_path(model: PreTrainedModel) -> str:
     depth = model.config.num_hidden_layers
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
-            return name
+            return str(name)
     raise ModelError(
         f"the blocks of a '{model.config.model_type}' model were not found",
         found=f"no list of {depth} modules",

@@ -78,7 +78,13 @@ def resolve_model(name: str, folder: Path, allow_network: bool = False) -> Resol
     local = (folder / name).expanduser() if name else folder
     if name and (local.exists() or _looks_like_path(name)):
         if not local.exists():
-            raise ModelError("there is no model folder at this path", file=local)
+            raise ModelError(
+                "there is no model folder at this path",
+                file=local,
+                field="model",
+                expected="a folder with config.json, tokenizer.json and *.safetensors",
+                fix=f"correct `model:`; relative paths start at '{folder}'",
+            )
         return _checked(name, local.resolve(), "local")
     if name.removeprefix("sentence-transformers/") in EMBEDDED:
         found = _embedded(name.removeprefix("sentence-transformers/"))

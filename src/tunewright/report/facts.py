@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from tunewright.decide.verdict import contenders_of
-from tunewright.report.words import capital
+from tunewright.report.words import capital, percent
 
 TUNED = frozenset({"tune", "tune_and_rag"})
 """Kinds of candidates for which a language model was trained."""
+
+_COSTS = ("make_cpu_seconds", "run_cpu_seconds_per_1000")
 
 METRICS = {
     "accuracy": ("accuracy", "the share of items that are answered rightly"),
@@ -72,12 +74,16 @@ class Facts:
     def untested(self) -> list[dict[str, Any]]:
         """Candidates that were left behind on dev, the best first."""
         found = [c for c in self.evidence["candidates"] if c["test"] is None]
-        return sorted(found, key=lambda c: (-c["dev"]["score"], c["id"]))
+        return sorted(found, key=lambda c: (-c["dev"]["score"] if c["dev"] else 0.0, c["id"]))
 
     @cached_property
-    def costs(self) -> dict[str, float]:
+    def costs(self) -> dict[str, float | None]:
         """Processor seconds to make each tested candidate and to give the expected answers."""
-        return {contender.id: contender.cost for contender in contenders_of(self.evidence)}
+        measured = [
+            c for c in self.tested if c["dev"] and all(c["cost"].get(n) is not None for n in _COSTS)
+        ]
+        known = {c.id: c.cost for c in contenders_of({**self.evidence, "candidates": measured})}
+        return {candidate["id"]: known.get(candidate["id"]) for candidate in self.tested}
 
     @property
     def tuned(self) -> list[dict[str, Any]]:
@@ -110,6 +116,11 @@ class Facts:
                     "only_b_right": entry["only_a_right"],
                 }
         return None
+
+    @property
+    def sure(self) -> str:
+        """The confidence of the intervals, such as `95 %`."""
+        return percent(1 - self.evidence["decision"]["alpha"], 0)
 
     def finding(self, check: str) -> dict[str, Any] | None:
         """The first audit finding of this check."""

@@ -17,6 +17,7 @@ from tunewright.core.files import read_json, write_text
 from tunewright.report import words
 from tunewright.report.facts import Facts
 from tunewright.report.glossary import TERMS
+from tunewright.report.intake import taken_in
 from tunewright.report.sections.candidates import candidates_view
 from tunewright.report.sections.curve import curve_view
 from tunewright.report.sections.data import data_view
@@ -24,7 +25,7 @@ from tunewright.report.sections.disagreements import disagreements_view
 from tunewright.report.sections.errors import errors_view
 from tunewright.report.sections.method import method_view
 from tunewright.report.sections.search import search_view
-from tunewright.report.sections.verdict import badge, verdict_view
+from tunewright.report.sections.verdict import badge, source_name, verdict_view
 from tunewright.study.layout import StudyLayout
 from tunewright.workers.base import Context, JobHandler
 
@@ -37,6 +38,7 @@ SECTIONS = (
     ("disagreements", "Disagreements"),
     ("data", "Data"),
     ("method", "Method"),
+    ("words", "Words"),
 )
 """Anchor and name of each section, in order."""
 _FILTERS = (
@@ -77,15 +79,13 @@ def render(evidence: dict[str, Any], verdict: dict[str, Any]) -> str:
         evidence: content of `evidence.json`.
         verdict: content of `verdict.json`.
     """
-    facts = Facts(evidence=words.clean(evidence), verdict=words.clean(verdict))
-    project = facts.evidence["project"]
+    found, decided = taken_in(evidence, verdict)
+    facts = Facts(evidence=found, verdict=decided)
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=f"{badge(facts)['text']} – {project['study']}",
-            project=project,
-            labels=len(facts.evidence["data"]["labels"]),
+            title=f"{badge(facts)['text']} – {source_name(facts)}",
             sections=SECTIONS,
             facts=facts,
             verdict=verdict_view(facts),
@@ -113,6 +113,7 @@ def _environment() -> Environment:
     for name in _FILTERS:
         environment.filters[name] = getattr(words, name)
     environment.globals["TERMS"] = TERMS
+    environment.globals["anchors"] = {key: f"word-{key.replace(' ', '-')}" for key in TERMS}
     # The style sheet is ours: nothing of a person's data is in it.
     environment.globals["style"] = Markup(_style_sheet())
     return environment

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from markupsafe import Markup
@@ -19,7 +20,13 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udf
 
 
 def clean(value: Any) -> Any:
-    """The same JSON value with every character replaced that neither HTML nor UTF-8 can hold."""
+    """The same JSON value without what a page cannot hold.
+
+    Characters that neither HTML nor UTF-8 knows are replaced, and a number that is not finite
+    becomes None, which the page shows as a dash.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, str):
         return _UNWANTED.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -54,11 +61,11 @@ def width_of(text: str, size: float = 12.0) -> float:
         if unicodedata.east_asian_width(character) in "WF":
             total += 1.0
         elif character in "ilj.,:;|!'()[] tfr":
-            total += 0.33
+            total += 0.36
         elif character.isupper() or character in "mwMW@%":
-            total += 0.72
+            total += 0.75
         else:
-            total += 0.56
+            total += 0.6
     return total * size
 
 
@@ -198,9 +205,25 @@ def span(interval: dict[str, Any] | None, shown: Callable[[float], str]) -> str:
     return f"{shown(interval['low'])} to {shown(interval['high'])}"
 
 
+def bounds(interval: dict[str, Any] | None, shown: Callable[[float], str]) -> list[str]:
+    """Both ends of an interval, each as `shown` writes it."""
+    return [NONE, NONE] if interval is None else [shown(interval[end]) for end in ("low", "high")]
+
+
+def interval_of(scores: dict[str, Any]) -> dict[str, Any]:
+    """The interval of a score; without one the score itself, which is drawn as a bare dot."""
+    found: dict[str, Any] | None = scores["interval"]
+    return found or {"low": scores["score"], "high": scores["score"]}
+
+
 def level(interval: dict[str, Any] | None) -> str:
     """`95 %` of an interval."""
     return NONE if interval is None else percent(interval["level"], 0)
+
+
+def total(values: Iterable[float | None]) -> float:
+    """The sum of those that are known."""
+    return float(sum(value for value in values if value is not None))
 
 
 def breakable(text: str) -> Markup:

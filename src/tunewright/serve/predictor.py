@@ -40,7 +40,10 @@ class Predictor(ABC):
         """Answer inputs, each a mapping from text column to text."""
         if not inputs:
             return []
-        return [self._prediction(row) for row in self.probabilities([self.task.render(i) for i in inputs])]
+        return [
+            self._prediction(row)
+            for row in self.probabilities([self.task.render(i) for i in inputs])
+        ]
 
     def _prediction(self, probabilities_c: np.ndarray) -> Prediction:
         order = np.argsort(-probabilities_c, kind="stable")
@@ -153,5 +156,3 @@ def saved_finalists(folder: Path) -> list[str]:
         for path in folder.iterdir()
         if (path / "tunewright.json").is_file() or (path / "candidate.json").is_file()
     )
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ _ADAPTER = "default"
 class LoraSettings(Config):
     """Settings of `lora`."""
 
-    aliases = {
+    aliases: ClassVar[dict[str, str]] = {
         "r": "lora_r",
         "lora_rank": "lora_r",
         "alpha": "lora_alpha",

@@ -57,11 +57,19 @@ class Answers:
 
 
 class Ledger:
-    """Reads and writes the ledger of one study."""
+    """Reads and writes the ledger of one study.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file, made when it is not there.
+        read_only: only look, for instance while a run is at work; the file must be there.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         with self._guard():
+            if read_only:
+                self._db = _open_to_read(path)
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -92,11 +100,26 @@ class Ledger:
         row = self._one("SELECT seconds FROM stages WHERE name = ? AND key = ?", name, key)
         return None if row is None else float(row[0])
 
+    def stage_names(self) -> set[str]:
+        """The stages that have been done, for whatever inputs."""
+        return {name for (name,) in self._db.execute("SELECT DISTINCT name FROM stages")}
+
     def forget_stages(self) -> None:
         """Drop every stage, trial and answer. Openings of the test set are never dropped."""
         with self._guard(), self._transaction():
             for table in ("stages", "trials", "candidates", "answers"):
                 self._db.execute(f"DELETE FROM {table}")
+
+    # -- the person's time budget ---------------------------------------------------------------
+
+    def record_minutes(self, minutes: float | None) -> None:
+        """Remember with which budget the study was planned."""
+        self._write("INSERT OR REPLACE INTO meta VALUES ('minutes', ?)", (_dump(minutes),))
+
+    def minutes(self) -> float | None:
+        """The budget that the study was planned with."""
+        row = self._one("SELECT value FROM meta WHERE key = 'minutes'")
+        return None if row is None else json.loads(row[0])
 
     # -- trials ---------------------------------------------------------------------------------
 
@@ -123,7 +146,7 @@ class Ledger:
 
     def trial_counts(self) -> dict[str, int]:
         """Number of trials by status."""
-        return dict(self._db.execute("SELECT status, COUNT(*) FROM trials GROUP BY status"))
+        return dict(self._all("SELECT status, COUNT(*) FROM trials GROUP BY status"))
 
     # -- candidates and their answers -----------------------------------------------------------
 
@@ -159,11 +182,13 @@ class Ledger:
 
     def answers(self, candidate: str, key: str, split: str) -> Answers | None:
         """A candidate's answers, ordered by example id, or None."""
-        rows = self._db.execute(
+        rows = self._all(
             "SELECT example, answer, confidence, target_probability FROM answers "
             "WHERE candidate = ? AND key = ? AND split = ? ORDER BY example",
-            (candidate, key, split),
-        ).fetchall()
+            candidate,
+            key,
+            split,
+        )
         if not rows:
             return None
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -180,9 +205,8 @@ class Ledger:
 
     def openings(self, test_hash: str) -> list[dict[str, str]]:
         """Every opening of this test set: the hash of the choices, and when."""
-        rows = self._db.execute(
-            "SELECT choices, opened_at FROM openings WHERE test_hash = ? ORDER BY number",
-            (test_hash,),
+        rows = self._all(
+            "SELECT choices, opened_at FROM openings WHERE test_hash = ? ORDER BY number", test_hash
         )
         return [{"choices": choices, "opened_at": opened_at} for choices, opened_at in rows]
 
@@ -197,7 +221,7 @@ class Ledger:
 
     def incidents(self) -> list[dict[str, str]]:
         """Every death of a worker."""
-        rows = self._db.execute("SELECT job, reason, happened_at FROM incidents ORDER BY number")
+        rows = self._all("SELECT job, reason, happened_at FROM incidents ORDER BY number")
         return [{"job": j, "reason": r, "happened_at": at} for j, r, at in rows]
 
     # -- inside ---------------------------------------------------------------------------------
@@ -216,8 +240,11 @@ class Ledger:
             )
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._db.execute(sql, values).fetchone()
-        return row
+        return next(iter(self._all(sql, *values)), None)
+
+    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._guard():
+            return self._db.execute(sql, values).fetchall()
 
     def _write(self, sql: str, values: tuple[Any, ...]) -> None:
         with self._guard():
@@ -238,6 +265,8 @@ class Ledger:
         """Turn SQLite's refusals (disk full, read-only, damaged) into messages."""
         try:
             yield
+        except sqlite3.IntegrityError:
+            raise  # a bug of ours, not a fault of the file
         except sqlite3.OperationalError as problem:
             raise StudyError(
                 f"the ledger cannot be written: {problem}",
@@ -252,6 +281,22 @@ class Ledger:
             ) from problem
         except OSError as problem:
             raise write_error(problem, self.path) from problem
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Beside a writer where there can be one; in a read-only folder as a file at rest."""
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    for options in ("", "&immutable=1"):
+        db = sqlite3.connect(address + options, uri=True, timeout=30, isolation_level=None)
+        try:
+            db.execute("SELECT value FROM meta").fetchone()
+        except sqlite3.OperationalError:
+            db.close()
+            if options:
+                raise
+        else:
+            break
+    return db
 
 
 def _dump(value: Any) -> str:

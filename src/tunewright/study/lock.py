@@ -53,7 +53,8 @@ class FileLock:
         """Process id of the present holder, or None."""
         if not self._path.exists():
             return None
-        with self._path.open("r+") as stream:
+        writable = os.access(self._path, os.W_OK)
+        with self._path.open("r+" if writable else "r") as stream:
             if _try_lock(stream):
                 return None
             text = stream.read().strip()

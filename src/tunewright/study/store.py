@@ -2,11 +2,13 @@
 
 An entry is a folder `store/<kind>/<key>/` of `.npy` files and a `meta.json`. Its key is the hash of
 everything it was made from, so an entry is never out of date; it appears in one step when it is
-whole, so a killed writer leaves nothing behind that could be read.
+whole, so a killed writer leaves nothing behind that could be read. What a failing disk has cut
+short since does not count as an entry: it is made anew.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.errors import StudyError
-from tunewright.core.files import drafted_folder, free_bytes, read_json, write_json
+from tunewright.core.files import drafted_folder, free_bytes, write_json, writing
 from tunewright.core.hashing import hash_value
 from tunewright.core.units import format_bytes
 
+_META = "meta.json"
 _KEEP_FREE_BYTES = 500_000_000
 
 
@@ -44,7 +47,6 @@ class Entry:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.meta: dict[str, Any] = read_json(folder / "meta.json")
 
     def array(self, name: str) -> np.ndarray:
         """One of its arrays, memory-mapped and read-only."""
@@ -71,7 +73,17 @@ class Store:
         return self.entry(kind, made_from)
 
     def entry(self, kind: str, made_from: dict[str, Any]) -> Entry:
-        """An entry that has been built."""
+        """An entry that has been built.
+
+        Raises:
+            StudyError: when it has not, or is not whole any more.
+        """
+        if not self.has(kind, made_from):
+            raise StudyError(
+                "an entry of the store is missing or damaged",
+                file=self._folder(kind, made_from),
+                fix="run the same command again: it is computed anew",
+            )
         return Entry(self._folder(kind, made_from))
 
     def build_missing(
@@ -94,15 +106,23 @@ class Store:
         if not missing:
             return
         self._check_room(expected_bytes)
+        for item in missing:
+            _remove(self._folder(*item))  # what is left of a damaged entry
         with ExitStack() as stack:
             folders = [stack.enter_context(drafted_folder(self._folder(*item))) for item in missing]
             build([Draft(folder) for folder in folders])
             for folder, (_, made_from) in zip(folders, missing, strict=True):
-                write_json(folder / "meta.json", made_from)
+                sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+                write_json(folder / _META, {"made_from": made_from, "bytes": sizes})
 
     def has(self, kind: str, made_from: dict[str, Any]) -> bool:
-        """Whether the entry is there."""
-        return (self._folder(kind, made_from) / "meta.json").is_file()
+        """Whether the entry is there, with every file as long as it was made."""
+        folder = self._folder(kind, made_from)
+        try:
+            sizes = json.loads((folder / _META).read_text(encoding="utf-8"))["bytes"]
+            return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        except (OSError, ValueError, KeyError):
+            return False
 
     def clear_drafts(self) -> None:
         """Remove what killed writers have left. Only the one running worker may call this."""
@@ -122,3 +142,9 @@ class Store:
                 expected=f"{format_bytes(expected_bytes + _KEEP_FREE_BYTES)}",
                 fix="free some space, or set `store: false` in tunewright.yaml",
             )
+
+
+def _remove(folder: Path) -> None:
+    with writing(folder):
+        if folder.exists():
+            shutil.rmtree(folder)

@@ -9,7 +9,7 @@ from tunewright.tasks.base import Task
 
 
 class Classify(Task):
-    """Single-label classification. Several text columns are joined by line breaks, in their order."""
+    """Single-label classification. Several text columns are joined by line breaks, in order."""
 
     name = "classify"
     version = 1

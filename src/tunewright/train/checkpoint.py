@@ -37,7 +37,21 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import safe_open
 
     check_safetensors(path)
-    with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         progress = json.loads(file.metadata()[_PROGRESS])
     return tensors, progress
+
+
+def load_progress(path: Path) -> dict[str, Any]:
+    """The progress alone, without reading the tensors.
+
+    Raises:
+        ModelError: when the file is damaged.
+    """
+    from safetensors import safe_open
+
+    check_safetensors(path)
+    with safe_open(path, framework="pt") as file:
+        progress: dict[str, Any] = json.loads(file.metadata()[_PROGRESS])
+    return progress

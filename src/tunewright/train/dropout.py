@@ -71,5 +71,7 @@ def use_stream(
         for path, module in list(block.named_modules()):
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.Dropout | StreamDropout):
-                    own = probability is None or path.endswith("lora_dropout")
-                    setattr(module, name, StreamDropout(child.p if own else probability, stream))
+                    p = probability
+                    if p is None or path.endswith("lora_dropout"):
+                        p = child.p
+                    setattr(module, name, StreamDropout(p, stream))

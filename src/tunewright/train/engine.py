@@ -109,6 +109,8 @@ def train(
         clock.charge()
         for member in active:
             member.save()
+    for member in cohort:
+        member.settle()
 
 
 def _schedule(member: Member, stream: Stream, horizon: int) -> Schedule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from tunewright.models.classifier import Classifier
 from tunewright.objectives.base import Batch
 from tunewright.strategies.base import EMBEDDINGS, Progress, build_strategy
 from tunewright.train.batches import scoring_batches
-from tunewright.train.checkpoint import load_state, save_state
+from tunewright.train.checkpoint import load_progress, load_state, save_state
 from tunewright.train.dropout import DropoutStream, use_stream
 from tunewright.train.optimizer import NamedAdamW
 from tunewright.train.schedule import Schedule
@@ -189,7 +190,7 @@ class Member:
         )
 
     def _is_best(self) -> bool:
-        """Whether the last epoch is the best: by dev score, then dev loss; without dev, the last."""
+        """Whether the last epoch is best: by dev score, then dev loss; without dev, the last."""
         history = self.progress.history
         if "dev_score" not in history[-1]:
             return self.progress.epoch == self.progress.horizon
@@ -221,22 +222,27 @@ class Member:
         """Keep the state from which a later horizon goes on, before the learning rate falls."""
         self.save("branch")
 
+    def settle(self) -> None:
+        """Keep of a trial that is trained to its end the weights, not the means to go on."""
+        progress = self.progress
+        if progress.stopped_early or progress.epoch >= self.values.num_train_epochs:
+            tensors = {f"weights/{name}": p for name, p in self.weights().items()}
+            save_state(self.folder / "last" / "state.safetensors", tensors, progress.as_dict())
+            shutil.rmtree(self.folder / "branch", ignore_errors=True)
+
     def go_on(self, horizon: int) -> None:
         """Continue towards `horizon`: where a killed run left off, or from the last branch."""
         last = self.folder / "last" / "state.safetensors"
         branch = self.folder / "branch" / "state.safetensors"
         if last.is_file():
-            self._restore(last)
-            if self.progress.horizon != horizon and branch.is_file():
-                self._restore_branch(branch)
+            progress = load_progress(last)
+            if progress["horizon"] == horizon:
+                self._restore(last)
+            elif branch.is_file() and load_progress(branch)["epoch"] < horizon:
+                self._restore(branch)
+                self.progress.cpu_seconds = progress["cpu_seconds"]
+                self.progress.wall_seconds = progress["wall_seconds"]
         self.progress.horizon = horizon
-
-    def _restore_branch(self, branch: Path) -> None:
-        """Go back to the branch, but keep the account of the time that was spent."""
-        spent = self.progress
-        self._restore(branch)
-        self.progress.cpu_seconds = spent.cpu_seconds
-        self.progress.wall_seconds = spent.wall_seconds
 
     def _restore(self, path: Path) -> None:
         tensors, progress = load_state(path)
@@ -277,7 +283,7 @@ class Member:
         return list(self.model.encoder_blocks())[self.lowest_trained_layer :]
 
     def _train_mode(self) -> None:
-        """Dropout acts in the trained part alone: what is frozen gives the same states every time."""
+        """Dropout acts in the trained part alone: what is frozen always gives the same states."""
         self.model.eval()
         for part in self._trained_parts:
             part.train()
@@ -319,7 +325,7 @@ def _fresh_model(encoder: Encoder, classes: int, seed: int) -> Classifier:
 
 
 def _own_trainable(model: Classifier, base: nn.Module) -> None:
-    """Give the model its own copy of every weight that will move, so that the base stays as it is."""
+    """Give the model its own copy of every weight that will move; the base stays as it is."""
     shared = {id(p) for p in base.parameters()}
     for module in model.backbone.modules():
         for name, parameter in list(module._parameters.items()):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 DECAY_SHARE = 0.5
 """Share of the steps over which `warmup_stable_decay` falls to zero. A fifth is enough for long
-pre-training (Haegele et al. 2024); over a few epochs on small data half was better (docs/LOG.md)."""
+pre-training (Haegele et al. 2024); over a few epochs on small data half was better
+(docs/LOG.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

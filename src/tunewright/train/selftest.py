@@ -27,7 +27,8 @@ class SelfTest(JobHandler):
             intermediate_size=64,
         )
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = BertModel(config, add_pooling_layer=False).to(device)
+        model: torch.nn.Module = BertModel(config, add_pooling_layer=False)
+        model.to(device)
         head = torch.nn.Linear(32, 2).to(device)
         optimizer = torch.optim.AdamW([*model.parameters(), *head.parameters()], lr=1e-2)
         ids = torch.randint(3, 50, (16, 8), device=device)

@@ -29,8 +29,10 @@ SCORING_BATCH = 64
 class Source(Protocol):
     """Gives the inputs of any rows."""
 
-    lengths: np.ndarray
-    """Tokens of each row, int64 [rows]."""
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 [rows]."""
+        ...
 
     def inputs(self, rows: np.ndarray) -> Inputs:
         """The inputs of some rows, padded to the longest of them."""
@@ -113,10 +115,12 @@ class FrozenOutputs:
             depths: where states are wanted: 0 after the embeddings, up to below `encoder.depth`.
             on_progress: receives (tokens done, tokens in all).
         """
-        wanted = [("states", self._origin(depth)) for depth in sorted(depths)]
-        wanted.append(("vectors", self._origin(self.encoder.depth)))
-        missing = [item for item in wanted if not self.store.has(*item)]
-        states = [origin["depth"] for kind, origin in missing if kind == "states"]
+        wanted = [("states", depth) for depth in sorted(depths)]
+        wanted.append(("vectors", self.encoder.depth))
+        missing = [
+            (kind, depth) for kind, depth in wanted if not self.store.has(kind, self._origin(depth))
+        ]
+        states = [depth for kind, depth in missing if kind == "states"]
 
         def build(drafts: list[Draft]) -> None:
             shape = (len(self.tokens.ids), self.encoder.dim)
@@ -131,7 +135,9 @@ class FrozenOutputs:
                 drafts[-1].save("vectors", vectors)
 
         self.store.build_missing(
-            missing, build, len(states) * state_bytes(self.tokens, self.encoder.dim)
+            [(kind, self._origin(depth)) for kind, depth in missing],
+            build,
+            len(states) * state_bytes(self.tokens, self.encoder.dim),
         )
 
     def states(self, depth: int) -> StateSource:

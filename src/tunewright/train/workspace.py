@@ -16,7 +16,7 @@ import numpy as np
 
 from tunewright.core.config import Config
 from tunewright.core.events import Progress
-from tunewright.core.hashing import hash_value
+from tunewright.core.hashing import hash_bytes, hash_value
 from tunewright.data.dataset import FIT, Dataset, Part, load_dataset
 from tunewright.models.encoder import Encoder, load_encoder
 from tunewright.models.layers import tail_matches
@@ -26,12 +26,11 @@ from tunewright.study.layout import StudyLayout
 from tunewright.study.store import Draft, Store
 from tunewright.tasks import TASKS, Task
 from tunewright.train.numerics import Numerics
+from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
 from tunewright.train.source import FrozenOutputs, TokenSource
 from tunewright.workers.base import Context
 
-REFERENCE_NUMERICS = Numerics(
-    matmul="default", precision="float32", attention="sdpa", threads=1
-)
+REFERENCE_NUMERICS = Numerics(matmul="default", precision="float32", attention="sdpa", threads=1)
 
 
 class WorkspaceSpec(Config):
@@ -153,6 +152,26 @@ class Workspace:
 
         outputs.ensure(list(depths), on_progress)
         return outputs.vectors()
+
+    def probe(self, rows: np.ndarray) -> LinearProbe:
+        """The linear probe of some rows of the fit part, fitted once for each set of rows."""
+        dataset = self.dataset
+        classes = len(dataset.labels)
+
+        def build(draft: Draft) -> None:
+            vectors = self.vectors(FIT)[rows]
+            probe = fit_probe(vectors, dataset.fit.targets[rows], classes, PROBE_C)
+            draft.save("weight", probe.weight_cd)
+            draft.save("bias", probe.bias_c)
+
+        made_from = {
+            **self._tokens_origin(FIT),
+            "rows": hash_bytes(np.ascontiguousarray(rows, dtype=np.int64).tobytes()),
+            "numerics": self.numerics.name,
+            "c": PROBE_C,
+        }
+        entry = self.store.get("probe", made_from, build)
+        return LinearProbe(np.array(entry.array("weight")), np.array(entry.array("bias")))
 
     def token_source(self, name: str) -> TokenSource:
         """Inputs of a part from token ids."""

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.errors import TunewrightError
+from tunewright.core.errors import StoppedError
 from tunewright.core.events import Event
 
 OnEvent = Callable[[Event], None]
@@ -45,8 +45,8 @@ class JobHandler(ABC):
         """Do the work and return plain JSON."""
 
 
-class WorkerDiedError(TunewrightError):
-    """The worker process ended in the middle of a job."""
+class WorkerDiedError(StoppedError):
+    """The worker process ended in the middle of a job; the job can be run again."""
 
 
 class Worker(ABC):

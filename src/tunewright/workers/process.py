@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,8 @@ from tunewright.core.events import Done, Failed, event_from_dict
 from tunewright.core.files import writing
 from tunewright.workers.base import Job, OnEvent, Worker, WorkerDiedError
 
+OUT_OF_MEMORY = 137
+"""Exit code of a worker that Python could give no more memory; a shell shows it for SIGKILL."""
 _MAIN = "tunewright.workers.process_main"
 
 
@@ -50,6 +54,7 @@ class ProcessWorker(Worker):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=_environment(),
                 start_new_session=True,  # the keyboard's interrupt is not for the worker
             )
         assert self._process.stdout is not None
@@ -67,6 +72,8 @@ class ProcessWorker(Worker):
         except BrokenPipeError:
             raise self._died() from None
         for answer in self._answers:
+            if not answer.endswith("\n"):
+                break  # the worker died in the middle of the line
             event = event_from_dict(json.loads(answer))
             if isinstance(event, Done):
                 return event.result
@@ -81,7 +88,8 @@ class ProcessWorker(Worker):
             return
         process, self._process = self._process, None
         if process.stdin is not None:
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # a job that a dead worker has not read
+                process.stdin.close()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -104,7 +112,22 @@ class ProcessWorker(Worker):
         assert self._process is not None
         code = self._process.wait()
         self.close()
-        return WorkerDiedError(f"the worker process {_ending(code)}", file=self._log)
+        return WorkerDiedError(
+            f"the worker process {_ending(code)}",
+            file=self._log,
+            fix="if memory was short, close other programs or choose a smaller model; then run the "
+            "same command again: it continues where it stopped",
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Of the worker: idle threads sleep instead of spinning.
+
+    A spinning OpenMP thread holds the core that its partner waits for as soon as anything else
+    runs on the machine: five times slower beside two busy processes, and no faster on an idle
+    machine (docs/LOG.md). It can only be chosen before the process starts.
+    """
+    return {"OMP_WAIT_POLICY": "passive", **os.environ}
 
 
 def _ending(code: int) -> str:
@@ -112,4 +135,5 @@ def _ending(code: int) -> str:
         name = signal.Signals(-code).name
         hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""
         return f"was ended by {name}{hint}"
-    return f"ended with exit code {code}"
+    hint = " (out of memory)" if code == OUT_OF_MEMORY else ""
+    return f"ended with exit code {code}{hint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -16,6 +17,7 @@ from tunewright.core.errors import TunewrightError
 from tunewright.core.events import Done, Event, Failed, Progress, event_to_dict
 from tunewright.study.lock import FileLock
 from tunewright.workers.base import Context, load_handler
+from tunewright.workers.process import OUT_OF_MEMORY
 
 _PROGRESS_SECONDS = 0.2
 _PREDECESSOR_SECONDS = 30.0
@@ -70,12 +72,14 @@ def _serve(job: dict[str, Any], context: Context) -> None:
     except TunewrightError as problem:
         context.emit(Failed(error=problem.as_dict()))
     except MemoryError:
-        os._exit(137)  # like the kernel's own out-of-memory kill: the supervisor starts afresh
+        os._exit(OUT_OF_MEMORY)  # as if the kernel had killed it: the supervisor starts afresh
     except Exception as problem:
         text = traceback.format_exc()
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - the log
         what = f"{type(problem).__name__}: {problem}"
         context.emit(Failed(error={"what": what}, traceback=text))
+    finally:
+        gc.collect()  # models hold themselves in cycles; two in memory are one too many
 
 
 if __name__ == "__main__":

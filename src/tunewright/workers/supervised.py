@@ -27,16 +27,15 @@ class SupervisedWorker(Worker):
         self._worker = make_worker()
 
     def run(self, job: Job, on_event: OnEvent) -> dict[str, Any]:
-        furthest, deaths = -1.0, 0
+        watch, deaths = _Watch(on_event), 0
         while True:
-            watch = _Watch(on_event)
+            watch.got_further = False
             try:
                 return self._worker.run(job, watch)
             except WorkerDiedError as death:
                 self._on_death(job, death.what)
                 self._worker = self._make_worker()
-                deaths = 1 if watch.share > furthest else deaths + 1
-                furthest = max(furthest, watch.share)
+                deaths = 1 if watch.got_further else deaths + 1
                 if deaths >= DEATHS_WITHOUT_PROGRESS:
                     raise
 
@@ -45,13 +44,16 @@ class SupervisedWorker(Worker):
 
 
 class _Watch:
-    """Hands events on and remembers how far the job came."""
+    """Hands events on and remembers how far each activity of the job has ever come."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self._on_event = on_event
-        self.share = -1.0
+        self._furthest: dict[str, float] = {}
+        self.got_further = False
+        """Whether any activity has come further than ever since this was last set to False."""
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Progress) and event.total:
-            self.share = max(self.share, event.done / event.total)
+        if isinstance(event, Progress) and event.done > self._furthest.get(event.activity, -1.0):
+            self._furthest[event.activity] = event.done
+            self.got_further = True
         self._on_event(event)

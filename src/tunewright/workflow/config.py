@@ -81,8 +81,8 @@ class ProjectConfig(Config):
     threads: int | None = Field(default=None, ge=1)
     """Processor threads; all available cores when not given."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of the factors in training; `auto` takes bfloat16 where it is measured to be faster.
-    Everything that is stored, scored or shipped is computed in float32."""
+    """Precision of the factors in training; `auto` takes bfloat16 where it is measured to be
+    faster. Everything that is stored, scored or shipped is computed in float32."""
     store: bool = True
     """Whether states of the frozen part of the model are kept on disk and reused."""
     study: str = "study"

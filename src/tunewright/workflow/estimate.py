@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tunewright.core.units import format_seconds
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import curve_sizes
 from tunewright.experiment.search import SearchSpace, rung_epochs, rungs
@@ -17,6 +19,7 @@ _BYTES_PER_TRAINED = 20
 """A weight of its own, its gradient and two moments in float32, and a share of copies."""
 _SCORING_SHARE = 0.15
 """Scoring dev and writing checkpoints, beside the training itself."""
+_FEW_EPOCHS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,48 +145,62 @@ def memory_bytes(calibration: dict[str, Any], size: Size) -> float:
     base = 4.0 * calibration["parameters"]
     trained = max((r["trainable_parameters"] for r in calibration["training"]), default=0)
     vectors = 4.0 * calibration["dim"] * (size.fit_rows + size.test_rows)
-    return _BASE_MEMORY_BYTES + 2 * base + _BYTES_PER_TRAINED * trained + 3 * vectors
+    return float(_BASE_MEMORY_BYTES + 2 * base + _BYTES_PER_TRAINED * trained + 3 * vectors)
 
 
-def fit_to_minutes(
-    training: TrainingConfig, seconds_of: Any, minutes: float
+def fit_to_seconds(
+    training: TrainingConfig, seconds_of: Callable[[TrainingConfig], float], seconds: float
 ) -> tuple[TrainingConfig, list[str]]:
     """Leave out what matters least until the estimate fits the person's time.
 
     Args:
         training: as configured.
         seconds_of: estimated seconds of a whole run with a training configuration.
-        minutes: the budget.
+        seconds: the budget.
 
     Returns:
         The reduced configuration, and a sentence for every reduction.
     """
     notes: list[str] = []
-    steps = (
-        ("curve", {"seeds": 1}, "one seed at each size of the learning curve"),
-        ("search", {"trials": 4}, "four recipes in the search"),
-        ("curve", {"fractions": [0.25, 0.5]}, "two sizes fewer in the learning curve"),
-        ("search", {"strategy": training.search.strategy[:2]}, "two strategies in the search"),
-        ("search", {"learning_rate": [1e-4, 2e-4]}, "two learning rates in the sweep"),
-        ("search", {"num_train_epochs": [3]}, "three epochs"),
-        ("curve", {"fractions": []}, "no learning curve"),
-        ("search", {"trials": 1, "strategy": training.search.strategy[:1]}, "one recipe"),
-    )
-    for part, changes, note in steps:
-        if seconds_of(training) <= 60 * minutes:
-            return training, notes
+    now = seconds_of(training)
+    for part, changes, note in _reductions(training):
+        if now <= seconds:
+            break
         fixed = training.fixed.model_fields_set
-        changes = {name: value for name, value in changes.items() if name not in fixed}
-        if not changes:
-            continue
-        training = training.model_copy(update={part: _with(getattr(training, part), changes)})
-        notes.append(f"to fit {minutes:g} minutes: {note}")
-    if seconds_of(training) > 60 * minutes:
+        open_ = {name: value for name, value in changes.items() if name not in fixed}
+        smaller = training.model_copy(update={part: _with(getattr(training, part), open_)})
+        then = seconds_of(smaller)
+        if then < now:
+            training, now = smaller, then
+            notes.append(f"to fit your time: {note}")
+    if now > seconds:
         notes.append(
-            f"even so it is estimated to take {seconds_of(training) / 60:.0f} minutes; a smaller "
-            "sample of the data (`train.csv#5000`) would take less"
+            f"even so it is estimated to take {format_seconds(now)}; a smaller sample of the data "
+            "(`train.csv#5000`) would take less. A run that takes too long is stopped, and the "
+            "same command goes on from there"
         )
     return training, notes
+
+
+def _reductions(training: TrainingConfig) -> list[tuple[str, dict[str, Any], str]]:
+    """What may be left out, the least important first: each takes values from the person's own."""
+    search, curve = training.search, training.curve
+    middle = max(0, (len(search.learning_rate) - 1) // 2)
+    epochs = min(search.num_train_epochs or [_FEW_EPOCHS])
+    return [
+        ("curve", {"seeds": 1}, "one seed at each size of the learning curve"),
+        ("search", {"trials": min(search.trials, 4)}, "four recipes in the search"),
+        ("curve", {"fractions": curve.fractions[-2:]}, "two sizes in the learning curve"),
+        ("search", {"strategy": search.strategy[:2]}, "two strategies in the search"),
+        (
+            "search",
+            {"learning_rate": search.learning_rate[middle : middle + 2]},
+            "two learning rates in the sweep",
+        ),
+        ("search", {"num_train_epochs": [epochs]}, f"{epochs} epochs"),
+        ("curve", {"fractions": []}, "no learning curve"),
+        ("search", {"trials": 1, "strategy": search.strategy[:1]}, "one recipe"),
+    ]
 
 
 def _with(part: Any, changes: dict[str, Any]) -> Any:

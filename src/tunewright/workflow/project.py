@@ -12,7 +12,7 @@ from typing import Any, Self
 import yaml
 
 from tunewright.core.errors import ConfigError
-from tunewright.core.files import write_text
+from tunewright.core.files import remove_drafts, write_text
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
 from tunewright.study.lock import FileLock
@@ -23,6 +23,9 @@ from tunewright.workers.supervised import SupervisedWorker
 from tunewright.workflow.config import ProjectConfig, load_project_config
 from tunewright.workflow.results import Difference, RunResult, Verdict
 from tunewright.workflow.session import Listener, Session, known_stage, run_stage
+
+_LOCK_SECONDS = 0.5
+"""Longer than `tunewright status` holds the lock to see whether anyone has it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +74,15 @@ class Project:
         Args:
             until: the last stage to run; the whole workflow when None.
             fresh: forget what earlier runs have found (openings of the test set are not forgotten).
-            minutes: the planner leaves out what matters least until the estimate fits.
+            minutes: the planner leaves out what matters least until the estimate fits; a run that
+                takes longer all the same is stopped, and can be resumed.
             in_process: work in this process instead of a worker of its own.
             listener: is told what happens.
 
         Raises:
             TunewrightError: with the exit code that the command line would end with.
         """
-        from tunewright.workflow.stages import STAGE_NAMES, STAGES
+        from tunewright.workflow.stages import PLAN, STAGE_NAMES, STAGES
 
         if until is not None and until not in STAGE_NAMES:
             from tunewright.core.errors import nearest
@@ -90,25 +94,38 @@ class Project:
                 fix=f"did you mean '{near}'?" if near else None,
             )
         with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
+            remove_drafts(self.layout.root)
+            self._write_lock_file(session)  # first, since it finds out whether every input is there
             if fresh:
                 self._forget(session)
-            self._write_lock_file()
             for stage in STAGES:
                 run_stage(session, stage)
                 if stage.name == until:
                     break
+                if stage is PLAN:
+                    session.ledger.record_minutes(minutes)
             return self._result(session)
 
-    def verify(self, listener: Listener | None = None) -> list[Difference]:
+    def verify(
+        self, listener: Listener | None = None, *, in_process: bool = False
+    ) -> list[Difference]:
         """Recompute every statistic from the stored answers; returns what differs.
+
+        Args:
+            listener: is told what happens.
+            in_process: work in this process instead of a worker of its own.
 
         Raises:
             ConfigError: when there is no finished study.
+            GateError: when there is nothing that could be compared any more.
         """
         from tunewright.workflow.verify import verify_study
 
-        with self._session(listener=listener) as session:
+        self._refuse_missing_study()
+        with self._session(in_process=in_process, listener=listener) as session:
+            session.minutes = session.ledger.minutes()
             self._replay(session)
+            session.minutes = None
             return verify_study(session)
 
     def verdict(self) -> Verdict:
@@ -133,7 +150,7 @@ class Project:
         from tunewright.strategies import STRATEGIES
 
         layout = self.layout
-        with FileLock(layout.root / "run.lock").hold():
+        with FileLock(layout.root / "run.lock").hold(_LOCK_SECONDS):
             ledger = Ledger(layout.ledger)
             worker = self._worker(ledger, in_process)
             CANDIDATES.freeze()
@@ -167,6 +184,12 @@ class Project:
         for folder in (session.layout.root / "trials", session.layout.store):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _refuse_missing_study(self) -> None:
+        if not self.layout.ledger.is_file():
+            raise ConfigError(
+                "there is no study yet", file=self.layout.root, fix="run `tunewright run` first"
+            )
+
     def _replay(self, session: Session) -> None:
         """Take every stage's result from the ledger."""
         from tunewright.workflow.stages import STAGES
@@ -180,14 +203,15 @@ class Project:
                     fix="run `tunewright run` first",
                 )
 
-    def _write_lock_file(self) -> None:
+    def _write_lock_file(self, session: Session) -> None:
         from tunewright import __version__
         from tunewright.workflow.stages.data import file_hashes
 
         with_hashes = {
             "tunewright": __version__,
             "project": self.config.model_dump(mode="json"),
-            "files": file_hashes(self),
+            "files": file_hashes(self.config.data, self.folder),
+            "model": {"source": session.model.source, "content_hash": session.model.content_hash},
         }
         text = yaml.safe_dump(with_hashes, sort_keys=False, allow_unicode=True)
         write_text(self.layout.lock_file, "# Every default filled in, every input hashed.\n" + text)

@@ -37,6 +37,10 @@ class Verdict:
     margin: float
     test_items: int
     minimum_detectable_effect: float
+    undecided: str | None
+    """For `cannot_tell`: the cheaper candidate that may or may not be good enough."""
+    rival: str | None
+    """For `cannot_tell`: against whom."""
     items_needed: int | None
     """Test items that would settle a `cannot_tell`."""
     reasons: list[str] = field(default_factory=list)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from time import monotonic, perf_counter
 from typing import Any
 
 from tunewright.core.errors import StoppedError
 from tunewright.core.events import Event, Notice
 from tunewright.core.hashing import hash_value
 from tunewright.data.dataset import Dataset, load_dataset
+from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
 from tunewright.workers.base import Job, Worker
 from tunewright.workflow.config import ProjectConfig
+
+_LAST_LONG_STAGE = "final"
+_FORMAT = 2
+"""Of what the ledger keeps of a stage: `result`, and the `warnings` that came up meanwhile."""
 
 
 @dataclass
@@ -40,25 +45,45 @@ class Session:
     """Of the project file."""
     layout: StudyLayout
     ledger: Ledger
-    worker: Worker
+    worker: Worker | None = None
+    """None where stages are only looked up."""
     listener: Listener = field(default_factory=Listener)
     minutes: float | None = None
-    """The person's time budget; None for no limit."""
+    """The person's time budget; None for no limit. The plan is made to fit it, and a run that
+    takes longer all the same is stopped, unless only the short stages after the last training are
+    left."""
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Result of every stage that has been passed, by name."""
     keys: dict[str, str] = field(default_factory=dict)
     """Key of every stage that has been passed."""
     warnings: list[str] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: monotonic())
 
     def job(self, handler: str, payload: dict[str, Any], title: str) -> dict[str, Any]:
         """Run a job in the worker.
 
         Handlers are named, not imported: they bring torch, which this process never loads.
         """
+        self._stop_when_over()
+        assert self.worker is not None, "this session was made to look things up"
         return self.worker.run(Job(handler=handler, payload=payload, title=title), self._hear)
 
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the run began."""
+        return monotonic() - self.started
+
+    def _stop_when_over(self) -> None:
+        if self.minutes is None or _LAST_LONG_STAGE in self.results:
+            return
+        if self.elapsed_seconds > 60 * self.minutes:
+            raise StoppedError(
+                f"the {self.minutes:g} minutes are over; everything finished so far is kept",
+                fix="run the same command again: it continues where it stopped",
+            )
+
     def _hear(self, event: Event) -> None:
+        self._stop_when_over()
         if (
             isinstance(event, Notice)
             and event.level == "warning"
@@ -87,9 +112,28 @@ class Session:
         return str(self.results["calibrate"]["numerics"]["name"])
 
     @cached_property
+    def model(self) -> ResolvedModel:
+        """The base model, found and checked; its weights are loaded in the worker alone."""
+        return resolve_model(self.config.model, self.folder, self.config.allow_network)
+
+    @cached_property
     def dataset(self) -> Dataset:
         """The prepared examples."""
         return load_dataset(self.layout.data, self.results["data"]["content_hash"])
+
+    def learned_from(self) -> dict[str, Any]:
+        """What every answer and score depends on: the rows, the base model, the arithmetic.
+
+        Less than the keys of the stages `data` and `calibrate`, which change also with the name of
+        a file, a column shown, or a strategy timed.
+        """
+        calibrated = self.results["calibrate"]
+        return {
+            "rows": self.results["data"]["content_hash"],
+            "model": calibrated["model_hash"],
+            "max_length": calibrated["max_length"],
+            "numerics": self.numerics,
+        }
 
     def key_of(self, *stages: str) -> dict[str, str]:
         """Keys of earlier stages, for the inputs of a later one."""
@@ -114,35 +158,38 @@ class Stage:
 
 def run_stage(session: Session, stage: Stage) -> None:
     """Do a stage, or take its result from the ledger."""
-    key = hash_value({"version": stage.version, "inputs": stage.inputs(session)})
-    result = session.ledger.stage(stage.name, key)
-    if result is not None and stage.intact(session, result):
+    if known_stage(session, stage, intact=True):
         session.listener.on_stage(stage.name, stage.title, "known")
-    else:
-        session.listener.on_stage(stage.name, stage.title, "started")
-        start = time.perf_counter()
-        session.keys[stage.name] = key
-        result = stage.run(session)
-        session.ledger.finish_stage(stage.name, key, result, time.perf_counter() - start)
-        session.listener.on_stage(stage.name, stage.title, "done")
+        return
+    session.listener.on_stage(stage.name, stage.title, "started")
+    start, warnings = perf_counter(), len(session.warnings)
+    key = session.keys[stage.name] = _key(session, stage)
+    result = stage.run(session)
+    kept = {"result": result, "warnings": session.warnings[warnings:]}
+    session.ledger.finish_stage(stage.name, key, kept, perf_counter() - start)
     session.results[stage.name] = result
-    session.keys[stage.name] = key
+    session.listener.on_stage(stage.name, stage.title, "done")
 
 
-def known_stage(session: Session, stage: Stage) -> bool:
-    """Take a stage's result from the ledger without doing it; says whether it was there."""
-    key = hash_value({"version": stage.version, "inputs": stage.inputs(session)})
-    result = session.ledger.stage(stage.name, key)
-    if result is None:
+def known_stage(session: Session, stage: Stage, *, intact: bool = False) -> bool:
+    """Take a stage's result from the ledger without doing it; says whether it was there.
+
+    Args:
+        session: the run.
+        stage: the stage.
+        intact: whether the files that belong to the result must be there too.
+    """
+    key = _key(session, stage)
+    kept = session.ledger.stage(stage.name, key)
+    if kept is None or (intact and not stage.intact(session, kept["result"])):
         return False
-    session.results[stage.name] = result
+    session.warnings += [text for text in kept["warnings"] if text not in session.warnings]
+    session.results[stage.name] = kept["result"]
     session.keys[stage.name] = key
     return True
 
 
-def interrupted() -> StoppedError:
-    """The error for a run that a person has interrupted."""
-    return StoppedError(
-        "stopped; everything finished so far is kept",
-        fix="run the same command again: it continues where it stopped",
+def _key(session: Session, stage: Stage) -> str:
+    return hash_value(
+        {"format": _FORMAT, "version": stage.version, "inputs": stage.inputs(session)}
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from tunewright.core.errors import DataError, GateError
 from tunewright.core.files import read_json
 from tunewright.workflow.results import Difference
 from tunewright.workflow.session import Session
@@ -16,14 +18,26 @@ _NOT_STATISTICS = {"environment", "incidents", "warnings"}
 
 def verify_study(session: Session) -> list[Difference]:
     """Differences between the stored evidence and verdict and the recomputed ones."""
-    stored_evidence = read_json(session.layout.evidence)
-    stored_verdict = read_json(session.layout.verdict)
-    session.warnings.extend(stored_evidence.get("warnings", []))
+    stored_evidence = _stored(session.layout.evidence)
+    stored_verdict = _stored(session.layout.verdict)
+    session.warnings[:] = stored_evidence.get("warnings", [])
     evidence, verdict = compute(gather(session))
     differences: list[Difference] = []
     _compare("evidence", stored_evidence, _plain(evidence), differences)
     _compare("verdict", stored_verdict, _plain(verdict), differences)
     return differences
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except DataError as problem:
+        found, what = None, problem.what
+    else:
+        what = "the file does not hold what a run writes"
+    if not isinstance(found, dict):
+        raise GateError(what, file=path, fix="`tunewright run` writes it anew")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,13 +69,16 @@ def _empty(frame: theme.Frame, count: int, scale: alt.Scale) -> list[alt.Chart]:
         theme.rows([{}])
         .mark_rect(fill=LINE, fillOpacity=0.45)
         .encode(
-            x=alt.value(0), x2=alt.value(frame.width), y=alt.value(0), y2=alt.value(frame.height)
+            x=alt.XValue(0),
+            x2=alt.X2Value(frame.width),
+            y=alt.YValue(0),
+            y2=alt.Y2Value(frame.height),
         ),
         lines.mark_rule(stroke=PAPER, strokeWidth=_GAP).encode(
-            x=theme.x_at("at", scale), y=alt.value(0), y2=alt.value(frame.height)
+            x=theme.x_at("at", scale), y=alt.YValue(0), y2=alt.Y2Value(frame.height)
         ),
         lines.mark_rule(stroke=PAPER, strokeWidth=_GAP).encode(
-            y=theme.y_at("at", scale), x=alt.value(0), x2=alt.value(frame.width)
+            y=theme.y_at("at", scale), x=alt.XValue(0), x2=alt.X2Value(frame.width)
         ),
     ]
 
@@ -89,7 +93,7 @@ def _cells(matrix: list[list[int]]) -> list[dict[str, Any]]:
                 continue
             right, share = r == c, number / total
             # A single mistake must be seen; a full diagonal must not drown it.
-            shade = 0.12 + 0.33 * share if right else min(1.0, 0.3 + 1.6 * share)
+            shade = 0.12 + 0.33 * share if right else min(1.0, 0.2 + 1.8 * share)
             found.append(
                 {
                     "x": c,
@@ -113,9 +117,9 @@ def _squares(cells: list[dict[str, Any]], scale: alt.Scale, colour: str) -> alt.
         .mark_rect(fill=colour, stroke=PAPER, strokeWidth=_GAP)
         .encode(
             x=theme.x_at("x", scale),
-            x2="x2:Q",
+            x2=alt.X2("x2:Q"),
             y=theme.y_at("y", scale),
-            y2="y2:Q",
+            y2=alt.Y2("y2:Q"),
             fillOpacity=alt.FillOpacity("shade:Q", scale=None),
         )
     )
@@ -129,7 +133,7 @@ def _counts(cells: list[dict[str, Any]], scale: alt.Scale, size: float) -> alt.C
         .encode(
             x=theme.x_at("cx", scale),
             y=theme.y_at("cy", scale),
-            text="count:Q",
+            text=alt.Text("count:Q"),
             color=theme.own_colour(alt.Color, "text"),
         )
     )
@@ -143,18 +147,18 @@ def _axes(names: list[str], cell: float, scale: alt.Scale, left: int) -> list[al
         {"at": index + 0.5, "name": fit(name, left - 12, size), "number": str(index + 1)}
         for index, name in enumerate(names)
     ]
-    every = max(1, round(15 / cell))
+    every = math.ceil(17 / cell)
     return [
         theme.rows(rows)
         .mark_text(align="right", baseline="middle", fontSize=size, fill=INK)
-        .encode(x=alt.value(-7), y=theme.y_at("at", scale), text="name:N"),
+        .encode(x=alt.XValue(-7), y=theme.y_at("at", scale), text=alt.Text("name:N")),
         theme.rows(rows[::every])
         .mark_text(align="center", baseline="bottom", fontSize=min(cell * 0.8, 11), fill=MUTED)
-        .encode(x=theme.x_at("at", scale), y=alt.value(-5), text="number:N"),
+        .encode(x=theme.x_at("at", scale), y=alt.YValue(-5), text=alt.Text("number:N")),
         theme.rows([{"label": "answered with label number →"}])
         .mark_text(align="left", baseline="bottom", fontSize=11.5)
-        .encode(x=alt.value(0), y=alt.value(-22), text="label:N"),
+        .encode(x=alt.XValue(0), y=alt.YValue(-22), text=alt.Text("label:N")),
         theme.rows([{"label": "right label ↓"}])
         .mark_text(align="right", baseline="bottom", fontSize=11.5)
-        .encode(x=alt.value(-7), y=alt.value(-5), text="label:N"),
+        .encode(x=alt.XValue(-7), y=alt.YValue(-5), text=alt.Text("label:N")),
     ]

@@ -14,7 +14,7 @@ from tunewright.report.charts import theme
 from tunewright.report.charts.palette import BASELINE, FAINT, INK, OTHER, WINNER
 from tunewright.report.facts import Facts
 from tunewright.report.scales import nice_ticks, padded, spread, thin_out
-from tunewright.report.words import capital, percent, wrap
+from tunewright.report.words import capital, interval_of, percent, width_of, wrap
 
 REACH = 0.45
 """Candidates further below the best than this are told in words, so that the rest can be seen."""
@@ -50,6 +50,7 @@ _FINE_MOMENTS = (
 )
 _FEWEST_TICKS = 3
 _LINE_HEIGHT = 15.0
+_SMALL = 11.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,8 +65,11 @@ class CostChart:
 def cost_chart(facts: Facts) -> CostChart:
     """Score with interval against processor seconds, and the band that counts as good enough."""
     best = facts.tested[0]["test"]["score"]
-    shown = [c for c in facts.tested if c["test"]["score"] >= best - REACH]
-    below = [c for c in facts.tested if c not in shown]
+    near = [c for c in facts.tested if c["test"]["score"] >= best - REACH]
+    below = [c for c in facts.tested if c not in near]
+    shown = [c for c in near if facts.costs[c["id"]] is not None]
+    if not shown:
+        return CostChart(drawing=Markup(""), below=below)
 
     def build(total: int) -> tuple[theme.Frame, Sequence[alt.Chart]]:
         return _build(facts, shown, total)
@@ -94,54 +98,94 @@ def _build(
     y, x = theme.linear(low, high), theme.logarithmic(*ends)
     for point in points:
         point["px"] = _share(point["cost"], ends) * frame.width
-        point["py"] = frame.height * (1 - (point["score"] - low) / (high - low))
+        for name, end in (("py", "score"), ("top", "high"), ("bottom", "low")):
+            point[name] = frame.height * (high - point[end]) / (high - low)
     ticks = [(value, percent(value, 0)) for value in nice_ticks(low, high, 6)]
-    marks = theme.rows(points)
+    marks, labels = theme.rows(points), _labels(points, frame)
     best = max(p["score"] for p in points)
+    margin = facts.evidence["decision"]["margin"]
+    depth = frame.height / (high - low)
+    band_name = _band_name(labels, frame, depth * (high - best), depth * (high - best + margin))
     return frame, [
         *theme.y_axis(frame, y, ticks, f"{capital(facts.metric)} on the test set"),
         *theme.x_axis(frame, x, _cost_ticks(ends, frame), "processor time, all in →"),
-        *_band(frame, y, best, facts.evidence["decision"]["margin"]),
+        _band(frame, y, best, margin),
+        *band_name,
         marks.mark_rule(strokeWidth=2, strokeOpacity=0.55).encode(
             x=theme.x_at("cost", x),
             y=theme.y_at("low", y),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             color=theme.own_colour(alt.Color),
         ),
         marks.mark_circle(size=110, opacity=1).encode(
             x=theme.x_at("cost", x), y=theme.y_at("score", y), color=theme.own_colour(alt.Color)
         ),
-        *_label_layers(_labels(points, frame)),
+        *_label_layers(labels),
     ]
 
 
 def _point(facts: Facts, candidate: dict[str, Any]) -> dict[str, Any]:
     id_ = candidate["id"]
-    interval = candidate["test"]["interval"]
-    score = candidate["test"]["score"]
+    interval = interval_of(candidate["test"])
     # A baseline that won is drawn as the winner.
     colours = {facts.baseline: BASELINE, facts.winner: WINNER}
     return {
         "title": facts.headline(id_),
-        "score": score,
-        "low": interval["low"] if interval else score,
-        "high": interval["high"] if interval else score,
-        "cost": max(facts.costs[id_], 1e-4),
+        "score": candidate["test"]["score"],
+        "low": interval["low"],
+        "high": interval["high"],
+        "cost": max(facts.costs[id_] or 0.0, 1e-4),
         "colour": colours.get(id_, OTHER),
         "weight": "bold" if id_ in colours else "normal",
     }
 
 
-def _band(frame: theme.Frame, y: alt.Scale, best: float, margin: float) -> list[alt.Chart]:
+def _band(frame: theme.Frame, y: alt.Scale, best: float, margin: float) -> alt.Chart:
     """What lies within the margin of the best score."""
-    base = theme.rows([{"low": best - margin, "high": best, "label": "within your margin"}])
-    band = base.mark_rect(fill=WINNER, fillOpacity=0.16).encode(
-        x=alt.value(0), x2=alt.value(frame.width), y=theme.y_at("low", y), y2=alt.Y2("high:Q")
+    band: alt.Chart = (
+        theme.rows([{"low": best - margin, "high": best}])
+        .mark_rect(fill=WINNER, fillOpacity=0.16)
+        .encode(
+            x=alt.XValue(0),
+            x2=alt.X2Value(frame.width),
+            y=theme.y_at("low", y),
+            y2=alt.Y2("high:Q"),
+        )
     )
-    label = base.mark_text(align="left", baseline="top", dy=4, fontSize=11.5).encode(
-        x=alt.value(4), y=theme.y_at("low", y), text="label:N"
-    )
-    return [band] if frame.narrow else [band, label]
+    return band
+
+
+def _band_name(
+    points: list[dict[str, Any]], frame: theme.Frame, top: float, bottom: float
+) -> list[alt.Chart]:
+    """What the band is, written below or above it where nothing else stands."""
+    name, height = "within your margin", 16.0
+    width = width_of(name, _SMALL) + 8
+    taken = [box for point in points for box in _boxes(point, frame)]
+    for y in (bottom + 2, top - height - 2):
+        for step in range(5):
+            x = 4 + step * (frame.width - width - 8) / 4
+            if 0 < y < frame.height - height and not any(
+                x < right and left < x + width and y < lower and upper < y + height
+                for left, right, upper, lower in taken
+            ):
+                return [
+                    theme.rows([{"label": name}])
+                    .mark_text(align="left", baseline="middle", fontSize=_SMALL)
+                    .encode(x=alt.XValue(x), y=alt.YValue(y + height / 2), text=alt.Text("label:N"))
+                ]
+    return []
+
+
+def _boxes(point: dict[str, Any], frame: theme.Frame) -> list[tuple[float, float, float, float]]:
+    """Left, right, top and bottom of a point with its interval, and of its label."""
+    half = _LINE_HEIGHT * len(point["lines"]) / 2
+    width = 1.2 * max(width_of(line, theme.TEXT) for line in point["lines"]) + 15  # may be bold
+    left = point["px"] - width if point["left"] else point["px"]
+    return [
+        (point["px"] - 8, point["px"] + 8, point["top"], point["bottom"]),
+        (left, left + width, point["centre"] - half, point["centre"] + half),
+    ]
 
 
 def _cost_range(costs: Sequence[float]) -> tuple[float, float]:
@@ -203,7 +247,11 @@ def _label_layers(points: list[dict[str, Any]]) -> list[alt.Chart]:
                     fill=INK if point["colour"] == OTHER else point["colour"],
                     fontWeight="normal" if last else point["weight"],
                 )
-                .encode(x=alt.value(point["px"] + 15 * away), y=alt.value(top), text="text:N")
+                .encode(
+                    x=alt.XValue(point["px"] + 15 * away),
+                    y=alt.YValue(top),
+                    text=alt.Text("text:N"),
+                )
             )
     return layers
 
@@ -214,10 +262,10 @@ def _leader(point: dict[str, Any], away: int) -> alt.Chart:
         theme.rows([{}])
         .mark_rule(stroke=FAINT, strokeWidth=1)
         .encode(
-            x=alt.value(point["px"] + 6 * away),
-            y=alt.value(point["py"]),
-            x2=alt.value(point["px"] + 13 * away),
-            y2=alt.value(point["centre"]),
+            x=alt.XValue(point["px"] + 6 * away),
+            y=alt.YValue(point["py"]),
+            x2=alt.X2Value(point["px"] + 13 * away),
+            y2=alt.Y2Value(point["centre"]),
         )
     )
     return leader

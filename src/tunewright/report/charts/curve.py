@@ -87,7 +87,7 @@ def _ahead(
     return [
         theme.rows(band)
         .mark_area(fill=WINNER, fillOpacity=0.15)
-        .encode(x=theme.x_at("size", x), y=theme.y_at("low", y), y2="high:Q"),
+        .encode(x=theme.x_at("size", x), y=theme.y_at("low", y), y2=alt.Y2("high:Q")),
         _line(x, y, beyond, WINNER, [5, 4]),
     ]
 
@@ -123,7 +123,7 @@ def _doubled(
         layers.append(
             theme.rows([{**there, "label": line}])
             .mark_text(align="center", baseline="top", dy=44 + 15 * number, fill=WINNER)
-            .encode(x=theme.x_at("size", x), y=theme.y_at("score", y), text="label:N")
+            .encode(x=theme.x_at("size", x), y=theme.y_at("score", y), text=alt.Text("label:N"))
         )
     return layers
 
@@ -133,10 +133,10 @@ def _now(frame: theme.Frame, x: alt.Scale, last: Row) -> list[alt.Chart]:
     base = theme.rows([{**last, "label": "now"}])
     return [
         base.mark_rule(stroke=FAINT, strokeDash=[2, 3]).encode(
-            x=theme.x_at("size", x), y=alt.value(0), y2=alt.value(frame.height)
+            x=theme.x_at("size", x), y=alt.YValue(0), y2=alt.Y2Value(frame.height)
         ),
         base.mark_text(align="right", baseline="bottom", dx=-6, dy=-6).encode(
-            x=theme.x_at("size", x), y=alt.value(frame.height), text="label:N"
+            x=theme.x_at("size", x), y=alt.YValue(frame.height), text=alt.Text("label:N")
         ),
     ]
 

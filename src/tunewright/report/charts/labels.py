@@ -52,11 +52,13 @@ def _build(counts: list[tuple[str, int]], total: int) -> tuple[theme.Frame, Sequ
         *theme.y_axis(frame, y, ticks, "training rows"),
         theme.rows(bars)
         .mark_rect(fill=OTHER)
-        .encode(x=theme.x_at("x", x), x2="x2:Q", y=theme.y_at("zero", y), y2="rows:Q"),
+        .encode(
+            x=theme.x_at("x", x), x2=alt.X2("x2:Q"), y=theme.y_at("zero", y), y2=alt.Y2("rows:Q")
+        ),
         *(
             theme.rows([{"text": f"{fit(label, frame.width * 0.36)}: {rows:,}"}])
             .mark_text(align=align, baseline="top", fill=INK)
-            .encode(x=alt.value(place), y=alt.value(frame.height + 9), text="text:N")
+            .encode(x=alt.XValue(place), y=alt.YValue(frame.height + 9), text=alt.Text("text:N"))
             for (label, rows), align, place in sides
         ),
     ]

@@ -38,9 +38,9 @@ def _layers(frame: theme.Frame, bins: list[dict[str, Any]]) -> Sequence[alt.Char
         *theme.x_axis(frame, x, _TICKS, "how sure →", grid=True),
         theme.rows([{"x": 0.0, "y": 0.0, "x2": 1.0, "y2": 1.0}])
         .mark_rule(stroke=FAINT, strokeWidth=1.5)
-        .encode(x=theme.x_at("x", x), y=theme.y_at("y", y), x2="x2:Q", y2="y2:Q"),
+        .encode(x=theme.x_at("x", x), y=theme.y_at("y", y), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")),
         base.mark_rule(stroke=BASELINE, strokeWidth=2).encode(
-            x=theme.x_at("confidence", x), y=theme.y_at("confidence", y), y2="accuracy:Q"
+            x=theme.x_at("confidence", x), y=theme.y_at("confidence", y), y2=alt.Y2("accuracy:Q")
         ),
         base.mark_circle(fill=WINNER, opacity=1).encode(
             x=theme.x_at("confidence", x),

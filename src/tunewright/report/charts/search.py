@@ -44,17 +44,16 @@ def search_panels(runs: list[Run], chosen: list[str] | None) -> list[Panel]:
     """Score against learning rate after each rung.
 
     Args:
-        runs: entries of the search; the failed ones are left out.
+        runs: entries of the search that have a score and a learning rate.
         chosen: ids of the trials of the recipe that was chosen.
     """
-    done = [run for run in runs if run["score"] is not None]
-    if not done:
+    if not runs:
         return []
-    styles = styles_of([run["strategy"] for run in done])
-    rungs = sorted({run["rung"] for run in done})
-    ends = _score_range(done), _rate_range(done)
+    styles = styles_of([run["strategy"] for run in runs])
+    rungs = sorted({run["rung"] for run in runs})
+    ends = _score_range(runs), _rate_range(runs)
     return [
-        _panel(rung, [run for run in done if run["rung"] == rung], styles, ends, chosen, rungs[-1])
+        _panel(rung, [run for run in runs if run["rung"] == rung], styles, ends, chosen, rungs[-1])
         for rung in rungs
     ]
 
@@ -141,7 +140,7 @@ def _ring(
             dx=14 if right else -14,
             fill=INK,
             fontWeight="bold",
-        ).encode(x=theme.x_at("rate", x), y=theme.y_at("score", y), text="label:N"),
+        ).encode(x=theme.x_at("rate", x), y=theme.y_at("score", y), text=alt.Text("label:N")),
     ]
 
 

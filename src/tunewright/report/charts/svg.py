@@ -72,14 +72,16 @@ def _strip(root: ElementTree.Element) -> None:
                 element.set(key, _LONG_NUMBER.sub(_rounded, element.attrib[key]))
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag == "path" and _invisible(child):
+            if child.tag == "path" and parent.tag != "clipPath" and _invisible(child):
                 parent.remove(child)
     _drop_empty_groups(root)
 
 
 def _invisible(path: ElementTree.Element) -> bool:
-    painted = any(path.get(key, "none") != "none" for key in _COLOURED)
-    return path.get("display") == "none" or (not painted and path.get("fill") is None)
+    """Vega's outermost group has no fill, so what names no colour has none."""
+    return path.get("display") == "none" or all(
+        path.get(key, "none") == "none" for key in _COLOURED
+    )
 
 
 def _drop_empty_groups(element: ElementTree.Element) -> None:

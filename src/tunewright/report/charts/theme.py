@@ -89,7 +89,7 @@ def to_svg(frame: Frame, layers: Sequence[alt.Chart]) -> str:
     )
     chart = chart.configure(aria=False, view=alt.ViewConfig(stroke=None, clip=False))
     chart = chart.configure_text(fontSize=TEXT, fill=MUTED, limit=0)
-    return str(vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[]))
+    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False), allowed_base_urls=[]))
 
 
 def rows(values: Sequence[dict[str, Any]]) -> alt.Chart:
@@ -127,14 +127,14 @@ def y_axis(frame: Frame, scale: alt.Scale, ticks: Sequence[Tick], title: str) ->
     base = rows([{"y": value, "label": label} for value, label in ticks])
     return [
         base.mark_rule(stroke=LINE, strokeWidth=1).encode(
-            x=alt.value(0), x2=alt.value(frame.width), y=y_at("y", scale)
+            x=alt.XValue(0), x2=alt.X2Value(frame.width), y=y_at("y", scale)
         ),
         base.mark_text(align="right", baseline="middle").encode(
-            x=alt.value(-9), y=y_at("y", scale), text="label:N"
+            x=alt.XValue(-9), y=y_at("y", scale), text=alt.Text("label:N")
         ),
         rows([{"label": title}])
         .mark_text(align="left", baseline="bottom")
-        .encode(x=alt.value(1 - frame.left), y=alt.value(-14), text="label:N"),
+        .encode(x=alt.XValue(1 - frame.left), y=alt.YValue(-14), text=alt.Text("label:N")),
     ]
 
 
@@ -147,22 +147,22 @@ def x_axis(
     layers = [
         rows([{}])
         .mark_rule(stroke=FAINT, strokeWidth=1)
-        .encode(x=alt.value(0), x2=alt.value(frame.width), y=alt.value(height)),
+        .encode(x=alt.XValue(0), x2=alt.X2Value(frame.width), y=alt.YValue(height)),
         base.mark_rule(stroke=FAINT, strokeWidth=1).encode(
-            x=x_at("x", scale), y=alt.value(height), y2=alt.value(height + 5)
+            x=x_at("x", scale), y=alt.YValue(height), y2=alt.Y2Value(height + 5)
         ),
         base.mark_text(align="center", baseline="top").encode(
-            x=x_at("x", scale), y=alt.value(height + 9), text="label:N"
+            x=x_at("x", scale), y=alt.YValue(height + 9), text=alt.Text("label:N")
         ),
         rows([{"label": title}])
         .mark_text(align="right", baseline="top")
-        .encode(x=alt.value(frame.width), y=alt.value(height + 28), text="label:N"),
+        .encode(x=alt.XValue(frame.width), y=alt.YValue(height + 28), text=alt.Text("label:N")),
     ]
     if grid:
         layers.insert(
             0,
             base.mark_rule(stroke=LINE, strokeWidth=1).encode(
-                x=x_at("x", scale), y=alt.value(0), y2=alt.value(height)
+                x=x_at("x", scale), y=alt.YValue(0), y2=alt.Y2Value(height)
             ),
         )
     return layers

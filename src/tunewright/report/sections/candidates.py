@@ -8,7 +8,7 @@ from tunewright.report.charts.cost import REACH, cost_chart
 from tunewright.report.facts import Facts
 from tunewright.report.glossary import KINDS
 from tunewright.report.scales import Scale, scale_over
-from tunewright.report.words import count, percent, plural
+from tunewright.report.words import bounds, count, interval_of, percent, plural
 
 _MOST_PAIRS = 200
 
@@ -25,6 +25,7 @@ def candidates_view(facts: Facts) -> dict[str, Any]:
         "below": [
             f"{facts.headline(c['id'])} ({percent(c['test']['score'])})" for c in chart.below
         ],
+        "sure": facts.sure,
         "rows": [_row(facts, c, scale, best) for c in facts.tested],
         "others": [_row(facts, c, scale, best) for c in facts.untested],
         "requests": count(facts.evidence["decision"]["expected_requests"]),
@@ -45,6 +46,8 @@ def _lead(facts: Facts) -> str:
     told = f"{len(tested)} candidates answered the same {answered}. {leader} scores highest"
     runner_up = tested[1]["id"]
     cost, other = facts.costs[tested[0]["id"]], facts.costs[runner_up]
+    if cost is None or other is None:
+        return f"{told}, before {facts.title(runner_up)}."
     if cost > 1.25 * other:
         ratio = cost / max(other, 1e-9)
         times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
@@ -59,17 +62,17 @@ def _scale(facts: Facts, best: float) -> Scale:
     ends = [best]
     for candidate in [*facts.tested, *facts.untested]:
         scores = candidate["test"] or candidate["dev"]
-        if scores["score"] >= best - REACH:
-            interval = scores["interval"] or {"low": scores["score"], "high": scores["score"]}
+        if scores and scores["score"] >= best - REACH:
+            interval = interval_of(scores)
             ends += [interval["low"], interval["high"]]
     return scale_over(ends, room=0.03, inset=4.0)
 
 
 def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> dict[str, Any]:
-    id_, cost = candidate["id"], candidate["cost"] or {}
+    id_, cost = candidate["id"], candidate["cost"]
     test, dev = candidate["test"], candidate["dev"]
-    scores = test or dev
-    interval = scores["interval"] or {"low": scores["score"], "high": scores["score"]}
+    scores = test or dev or {"score": best, "interval": None}
+    interval = interval_of(scores)
     kind, meaning = KINDS.get(candidate["kind"], (candidate["kind"], ""))
     return {
         "id": id_,
@@ -79,8 +82,8 @@ def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> 
         "kind_meaning": meaning,
         "tags": _tags(facts, id_),
         "tone": _tone(facts, id_),
-        "dev": dev["score"],
-        "test": test,
+        "dev": dev and dev["score"],
+        "test": test and {**test, "range": bounds(test["interval"], percent)},
         "plot": {
             "low": scale.at(interval["low"]),
             "high": scale.at(interval["high"]),
@@ -123,7 +126,7 @@ def _pairs(facts: Facts, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 **pair,
                 "better": facts.headline(pair["a"]),
                 "worse": facts.headline(pair["b"]),
-                "real": pair["p_corrected"] < facts.evidence["decision"]["alpha"],
+                "real": _real(pair["p_corrected"], facts.evidence["decision"]["alpha"]),
             }
         )
     if not found:
@@ -142,6 +145,10 @@ def _pairs(facts: Facts, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "outside": False,
         }
     return found
+
+
+def _real(p: float | None, alpha: float) -> bool:
+    return p is not None and p < alpha
 
 
 def settings_text(settings: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunewright.report.charts.curve import curve_chart
 from tunewright.report.facts import Facts
+from tunewright.report.words import total
 
 _ANSWERS = {
     "yes": ("Yes", "good"),
@@ -53,7 +54,7 @@ def _sizes(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "size": size,
                 "scores": scores,
                 "mean": sum(scores) / len(scores),
-                "cpu_seconds": sum(point["cpu_seconds"] for point in here),
+                "cpu_seconds": total(point["cpu_seconds"] for point in here),
             }
         )
     return found

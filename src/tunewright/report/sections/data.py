@@ -6,7 +6,7 @@ from typing import Any
 
 from tunewright.report.charts.labels import label_chart
 from tunewright.report.facts import Facts
-from tunewright.report.words import plural, short, spaced
+from tunewright.report.words import count, plural, short, spaced
 
 _MOST_BARS = 40
 _MOST_LABELS = 300
@@ -111,6 +111,7 @@ def _labels(facts: Facts) -> dict[str, Any] | None:
     """Training rows of each label: bars for a few labels, a chart for many."""
     finding = facts.finding("balance")
     counts = (finding or {}).get("numbers", {}).get("counts")
+    counts = {label: number for label, number in (counts or {}).items() if number is not None}
     if not counts:
         return None
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -139,7 +140,7 @@ def _lengths(facts: Facts) -> list[tuple[str, str]]:
         ("Longest", "longest"),
         ("Cut off after", "max_length"),
     )
-    return [(name, f"{numbers[key]:,.0f}") for name, key in named if key in numbers]
+    return [(name, count(numbers[key])) for name, key in named if numbers.get(key) is not None]
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,12 @@ def _item(item: dict[str, Any], excerpts: Excerpts) -> dict[str, Any]:
 
 def _lead(facts: Facts, found: dict[str, Any], winner: str, other: str) -> str:
     if winner == other:
-        return "There is only one candidate, so nothing can disagree with it."
+        if len(facts.tested) == 1:
+            return "There is only one candidate, so nothing can disagree with it."
+        return (
+            f"{facts.headline(winner)} is itself the best without training and nothing was tuned, "
+            "so there is no second candidate to set it against."
+        )
     lost, won = found["lost_count"], found["won_count"]
     if not lost and not won:
         return (

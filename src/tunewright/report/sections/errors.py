@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
 from tunewright.report.charts.confusion import confusion_chart
 from tunewright.report.charts.reliability import reliability_chart
 from tunewright.report.facts import Facts
@@ -24,37 +26,47 @@ def errors_view(facts: Facts) -> dict[str, Any]:
     details = facts.evidence["details"]
     classes = _classes(details["classes"])
     confusions = _confusions(details["confusions"])
-    winner = facts.candidates[details["winner"]]["test"]
-    matrix = details["confusion_matrix"]
-    if matrix is not None and len(matrix) > _LARGEST_MATRIX:
-        matrix = None
-    labels = [row["label"] for row in details["classes"]]
+    winner = facts.candidates[details["winner"]]["test"] or {}
     return {
         "lead": _lead(facts, winner, confusions),
-        "no_answer": winner["no_answer"],
-        "matrix": None if matrix is None else confusion_chart(matrix, labels),
-        "labels": len(labels),
+        "no_answer": winner.get("no_answer"),
+        "sure": facts.sure,
+        "matrix": matrix_of(details),
+        "labels": len(classes),
         "confusions": confusions[:_FIRST_CONFUSIONS],
         "more_confusions": confusions[_FIRST_CONFUSIONS:],
         "classes": classes[:_FIRST_CLASSES],
         "more_classes": classes[_FIRST_CLASSES:_MOST_CLASSES],
         "classes_left_out": max(0, len(classes) - _MOST_CLASSES),
         "reliability": _reliability(details, winner),
-        "slices": _slices(details),
+        "slices": _slices(details, facts.evidence["decision"]["alpha"]),
     }
 
 
+def matrix_of(details: dict[str, Any]) -> Markup | None:
+    """The confusion matrix, where there are few enough labels to read one."""
+    matrix = details["confusion_matrix"]
+    if not matrix or len(matrix) > _LARGEST_MATRIX:
+        return None
+    return confusion_chart(matrix, [row["label"] for row in details["classes"]])
+
+
 def _lead(facts: Facts, winner: dict[str, Any], confusions: list[dict[str, Any]]) -> str:
-    wrong = round((1 - winner["accuracy"]) * winner["items"])
     name = facts.headline(facts.evidence["details"]["winner"])
+    items, accuracy = winner.get("items"), winner.get("accuracy")
+    if items is None or accuracy is None:
+        return f"What {name} gets wrong on the test set."
+    wrong = round((1 - accuracy) * items)
     if not wrong:
-        return f"{name} answers every one of the {plural(winner['items'], 'test item')} rightly."
-    return f"{name} is wrong on {wrong:,} of {plural(winner['items'], 'test item')}."
+        return f"{name} answers every one of the {plural(items, 'test item')} rightly."
+    return f"{name} is wrong on {wrong:,} of {plural(items, 'test item')}."
 
 
 def _classes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """By F1, the lowest first; labels without test items last."""
-    return sorted(rows, key=lambda r: (r["support"] == 0, r["f1"], -r["support"], r["label"]))
+    return sorted(
+        rows, key=lambda r: (r["support"] == 0, r["f1"] or 0.0, -r["support"], r["label"])
+    )
 
 
 def _confusions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,7 +75,7 @@ def _confusions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _reliability(details: dict[str, Any], winner: dict[str, Any]) -> dict[str, Any] | None:
-    bins, error = details["reliability"], winner["calibration_error"]
+    bins, error = details["reliability"], winner.get("calibration_error")
     if not bins:
         return None
     items = sum(bin_["items"] for bin_ in bins)
@@ -90,7 +102,7 @@ def _calibrated(sure: float, right: float, error: float | None) -> str:
     return f"{told}. Group by group its confidence is off by {points(error)}."
 
 
-def _slices(details: dict[str, Any]) -> dict[str, Any]:
+def _slices(details: dict[str, Any], alpha: float) -> dict[str, Any]:
     """A forest plot by dimension, and the whole table."""
     slices = details["slices"]
     if not slices:
@@ -107,7 +119,7 @@ def _slices(details: dict[str, Any]) -> dict[str, Any]:
         groups.append(
             {
                 "name": name,
-                "rows": [_slice(s, scale) for s in ordered[:_DRAWN_SLICES]],
+                "rows": [_slice(s, scale, alpha) for s in ordered[:_DRAWN_SLICES]],
                 "left_out": max(0, len(ordered) - _DRAWN_SLICES),
             }
         )
@@ -117,7 +129,7 @@ def _slices(details: dict[str, Any]) -> dict[str, Any]:
         "groups": groups,
         "overall": scale.at(overall),
         "overall_score": overall,
-        "rows": [_slice(s, scale) for s in rows[:_MOST_SLICES]],
+        "rows": [_slice(s, scale, alpha) for s in rows[:_MOST_SLICES]],
         "left_out": max(0, len(rows) - _MOST_SLICES),
         "weakest": details["weakest_slice"],
         "ticks": [{"at": scale.at(v), "label": percent(v, 0)} for v in _slice_ticks(scale)],
@@ -127,7 +139,7 @@ def _slices(details: dict[str, Any]) -> dict[str, Any]:
 def details_score(details: dict[str, Any]) -> float:
     """Share of right answers over all items, from the per-class table."""
     items = sum(row["support"] for row in details["classes"])
-    right = sum(row["support"] * row["recall"] for row in details["classes"])
+    right = sum(row["support"] * (row["recall"] or 0.0) for row in details["classes"])
     return float(right / items) if items else 0.0
 
 
@@ -140,9 +152,10 @@ def _slice_ticks(scale: Scale) -> list[float]:
     return [v for v in nice_ticks(scale.low, scale.high, 4) if v <= 1.0]
 
 
-def _slice(row: dict[str, Any], scale: Scale) -> dict[str, Any]:
-    real = row["p_corrected"] < 0.05
-    tone = ("bad" if row["difference"] < 0 else "good") if real else "other"
+def _slice(row: dict[str, Any], scale: Scale, alpha: float) -> dict[str, Any]:
+    p, difference = row["p_corrected"], row["difference"]
+    real = p is not None and difference is not None and p < alpha
+    tone = ("bad" if difference < 0 else "good") if real else "other"
     return {
         **row,
         "tone": tone,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tunewright.report.facts import Facts
-from tunewright.report.words import percent, plural, points
+from tunewright.report.words import count, percent, plural, points
 
 _INTERVALS = {
     "wilson": "Wilson's interval for a share of right answers",
@@ -85,16 +85,18 @@ def _rule(facts: Facts) -> list[str]:
 
 def _power(facts: Facts) -> str:
     power = facts.evidence["power"]
+    if power["items"] is None or power["minimum_detectable_effect"] is None:
+        return "What the test set can show is not known."
     told = (
         f"With {plural(power['items'], 'test item')}, and two candidates that differ on "
         f"{percent(power['discordance'])} of them, a true difference of "
         f"{points(power['minimum_detectable_effect'])} is found {percent(power['power'], 0)} of "
         "the time. Smaller ones are likely to go unseen."
     )
-    if power["effective_items"] < power["items"]:
+    if (power["effective_items"] or 0) < (power["items"] or 0):
         told += (
-            f" Items of one group resemble each other, so they count as "
-            f"{power['effective_items']:,} independent ones."
+            " Items of one group resemble each other, so they count as "
+            f"{count(power['effective_items'])} independent ones."
         )
     needed = facts.verdict["items_needed"]
     if needed is not None:
@@ -108,7 +110,7 @@ def _measured(facts: Facts) -> dict[str, float]:
     for candidate in facts.tuned:
         cost = candidate["cost"]
         for step, name in (("search", "search_seconds"), ("final", "training_seconds")):
-            if name in cost:
+            if cost.get(name) is not None:
                 measured[step] = cost[name]
     return measured
 
@@ -122,8 +124,8 @@ def _step(step: dict[str, Any], measured: dict[str, float]) -> dict[str, Any]:
 
 
 def _peak_memory(facts: Facts) -> float | None:
-    peaks = [c["cost"]["peak_memory_bytes"] for c in facts.tested]
-    return max(peaks, default=None)
+    peaks = [c["cost"].get("peak_memory_bytes") for c in facts.tested]
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def _statistics(facts: Facts) -> list[str]:
@@ -155,18 +157,15 @@ def _model(facts: Facts) -> list[tuple[str, str]]:
     """The base model."""
     found, project = facts.evidence["calibration"] or {}, facts.evidence["project"]
     rows = [("Model", str(project["model"]))]
-    if "parameters" in found:
-        rows.append(("Parameters", f"{found['parameters']:,}"))
-    if "depth" in found:
-        rows.append(("Layers", str(found["depth"])))
-    if "max_length" in found:
-        rows.append(("Longest input", f"{found['max_length']:,} tokens"))
-    if "pooling" in found:
-        rows.append(("Pooling", str(found["pooling"])))
     numerics = found.get("numerics") or {}
-    if "name" in numerics:
-        rows.append(("Arithmetic", str(numerics["name"])))
-    return rows
+    named = (
+        ("Parameters", found.get("parameters"), count),
+        ("Layers", found.get("depth"), count),
+        ("Longest input", found.get("max_length"), lambda tokens: plural(tokens, "token")),
+        ("Pooling", found.get("pooling"), str),
+        ("Arithmetic", numerics.get("name"), str),
+    )
+    return [*rows, *((name, shown(value)) for name, value, shown in named if value is not None)]
 
 
 def _environment(environment: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from tunewright.report.charts.palette import NAMES
 from tunewright.report.charts.search import search_panels, styles_of
 from tunewright.report.facts import Facts
 from tunewright.report.scales import scale_over
-from tunewright.report.words import percent, plural, points
+from tunewright.report.words import percent, plural, points, total
 
 _PHASES = {
     "sweep": "learning-rate sweep",
@@ -29,7 +29,7 @@ def search_view(facts: Facts) -> dict[str, Any]:
     return {
         "tuned": True,
         "lead": _lead(runs, tuning, chosen),
-        "panels": search_panels(runs, chosen["trials"] if chosen else None),
+        "panels": search_panels(_drawable(done), chosen["trials"] if chosen else None),
         "styles": _styles(done),
         "failed": len(failed),
         "runs": [_run(run, chosen) for run in runs[:_MOST_RUNS]],
@@ -40,6 +40,15 @@ def search_view(facts: Facts) -> dict[str, Any]:
         "hyperparameters": _hyperparameters(tuning),
         "seeds": _seeds(facts),
     }
+
+
+def _drawable(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs with a place in the drawing; one that a later rung only repeats is drawn once."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for run in runs:
+        if run["learning_rate"] and run["epochs"] is not None:
+            found.setdefault((*run["trials"], run["epochs"]), run)
+    return list(found.values())
 
 
 def _why_not(facts: Facts) -> str:
@@ -85,7 +94,7 @@ def _run(run: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, Any]:
 def _cpu_seconds(runs: list[dict[str, Any]]) -> float:
     """Of all trials; a trial that was trained on counts its earlier rungs already."""
     last = {tuple(run["trials"]): run["cpu_seconds"] for run in runs}
-    return float(sum(last.values()))
+    return total(last.values())
 
 
 def _choice(tuning: dict[str, Any]) -> list[dict[str, str]]:
@@ -96,7 +105,7 @@ def _choice(tuning: dict[str, Any]) -> list[dict[str, str]]:
         {
             "term": "seed",
             "name": "Final training",
-            "text": f"{plural(tuning['seeds'], 'seed')}, each on all rows that are not test.",
+            "text": f"{plural(tuning['seeds'] or 1, 'seed')}, each on all rows that are not test.",
         }
     ]
     soup, scores = tuning["soup_dev_score"], tuning["seed_dev_scores"]
@@ -149,7 +158,7 @@ def _hyperparameters(tuning: dict[str, Any]) -> list[tuple[str, str]]:
 def _seeds(facts: Facts) -> dict[str, Any] | None:
     """The spread over seeds on the test set, with places for the drawing."""
     seeds = facts.evidence["seeds"]
-    if not seeds:
+    if not seeds or not seeds["scores"]:
         return None
     released = next((c["test"]["score"] for c in facts.tuned), None)
     values = [*seeds["scores"], *([released] if released is not None else [])]

@@ -13,6 +13,7 @@ from tunewright.report.words import (
     level,
     p_value,
     percent,
+    plural,
     points,
     short,
     signed,
@@ -30,6 +31,7 @@ def verdict_view(facts: Facts) -> dict[str, Any]:
     errors = [f for f in facts.evidence["audit"] if f["severity"] == "error"]
     return {
         "badge": badge(facts),
+        "about": _about(facts),
         "sentence": verdict["sentence"],
         "meanwhile": facts.headline(facts.winner) if facts.cannot_tell else None,
         "gain": _gain(facts),
@@ -38,6 +40,29 @@ def verdict_view(facts: Facts) -> dict[str, Any]:
         "warnings": verdict["warnings"],
         "audit_errors": len(errors),
     }
+
+
+def _about(facts: Facts) -> list[str]:
+    """Which project this is: its data, its task, its model."""
+    data, project = facts.evidence["data"], facts.evidence["project"]
+    files = [f["file"] for s in data["files"] if s["split"] == "train" for f in s["files"]]
+    named = [source_name(facts)] if files else []
+    if len(files) > 1:
+        named.append(f"and {plural(len(files) - 1, 'more file')}")
+    rows = data["train"] + data["dev"]
+    return [
+        " ".join(named),
+        f"{plural(rows, 'row')} to learn from",
+        f"{plural(len(data['labels']), 'label')} to choose from",
+        f"base model {project['model']}" if project["model"] else "",
+    ]
+
+
+def source_name(facts: Facts) -> str:
+    """The first training file, or the study where no file is known."""
+    splits = facts.evidence["data"]["files"]
+    files = [f["file"] for s in splits if s["split"] == "train" for f in s["files"]]
+    return short(files[0] if files else facts.evidence["project"]["study"], 60)
 
 
 def badge(facts: Facts) -> dict[str, str]:
@@ -52,38 +77,47 @@ def badge(facts: Facts) -> dict[str, str]:
     return {"text": capital(use), "tone": "keep"}
 
 
-def _gain(facts: Facts) -> dict[str, Any]:
-    """The gain of the challenger over the baseline as a plot, or why there is none."""
+def _sides(facts: Facts) -> tuple[str, str] | None:
+    """The two candidates that the sentence of the verdict sets against each other."""
     verdict = facts.verdict
-    if facts.challenger != facts.baseline:
-        return _compared(
-            facts,
-            "gain",
-            (facts.challenger, facts.baseline),
-            verdict["gain"],
-            verdict["gain_interval"],
-        )
-    rivals = [c["id"] for c in facts.tested if c["id"] != facts.winner]
-    pair = facts.pair(facts.winner, rivals[0]) if rivals else None
-    if pair is None:
+    if facts.cannot_tell and verdict.get("rival") and verdict.get("undecided"):
+        return str(verdict["rival"]), str(verdict["undecided"])
+    if facts.cannot_tell or verdict["decision"] in TUNED:
+        found = facts.challenger, facts.baseline
+    elif facts.tuned:
+        found = facts.challenger, facts.winner
+    else:
+        rivals = [c["id"] for c in facts.tested if c["id"] != facts.winner]
+        found = facts.winner, (rivals or [facts.winner])[0]
+    return found if found[0] != found[1] else None
+
+
+def _gain(facts: Facts) -> dict[str, Any]:
+    """The gain that the verdict rests on as a plot, or why there is none."""
+    sides = _sides(facts)
+    if sides is None:
         why = "Only one candidate was measured: there is nothing to compare."
         return {"heading": f"The gain, in points of {facts.metric}", "plot": None, "why": why}
-    sides = (facts.winner, rivals[0])
-    return _compared(facts, "lead", sides, pair["difference"], pair["interval"])
+    noun = "lead" if sides[0] == facts.winner and not facts.tuned else "gain"
+    if sides == (facts.challenger, facts.baseline):
+        verdict = facts.verdict
+        return _compared(facts, noun, sides, verdict["gain"], verdict["gain_interval"])
+    pair = facts.pair(*sides) or {"difference": None, "interval": None}
+    return _compared(facts, noun, sides, pair["difference"], pair["interval"])
 
 
 def _compared(
     facts: Facts,
     noun: str,
     sides: tuple[str, str],
-    difference: float,
+    difference: float | None,
     interval: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The first of two candidates against the second."""
     heading = f"The {noun}, in points of {facts.metric}"
     title = f"{facts.headline(sides[0])} against {facts.title(sides[1])}"
     margin = facts.verdict["margin"]
-    if interval is None:
+    if interval is None or difference is None:
         why = f"{title}: {signed_points(difference)}. No interval could be computed."
         return {"heading": heading, "plot": None, "why": why}
     return {
@@ -91,7 +125,7 @@ def _compared(
         "plot": _plot(difference, interval["low"], interval["high"], margin),
         "tone": "winner" if sides[0] == facts.winner else "dark",
         "title": title,
-        "reading": _reading(noun, interval["low"], interval["high"], margin),
+        "reading": reading(noun, interval["low"], interval["high"], margin),
         "level": level(interval),
         "note": interval.get("note", ""),
         "described": f"{title}: {signed_points(difference)}, {level(interval)} interval "
@@ -132,7 +166,7 @@ def _outer(scale: Scale) -> tuple[float, float]:
     return scale.low - spare, scale.high + spare
 
 
-def _reading(noun: str, low: float, high: float, margin: float) -> str:
+def reading(noun: str, low: float, high: float, margin: float) -> str:
     """What one sees in the plot, in a sentence; the noun is `gain` or `lead`."""
     if high < 0:
         return "The whole interval lies below 0: it is worse, not better."
@@ -182,11 +216,12 @@ def _figures(facts: Facts) -> list[dict[str, str]]:
         },
         _cost_figure(verdict["cost"]),
     ]
-    if verdict["p_value"] is not None:
+    p = _p_value(facts)
+    if p is not None:
         found.append(
             {
-                "label": "Chance of such a difference by luck",
-                "value": p_value(verdict["p_value"]),
+                "label": "Chance of such a gap between equals",
+                "value": p_value(p),
                 "note": "corrected for the number of comparisons",
                 "term": "corrected p",
             }
@@ -194,8 +229,17 @@ def _figures(facts: Facts) -> list[dict[str, str]]:
     return [figure for figure in found if figure]
 
 
+def _p_value(facts: Facts) -> float | None:
+    """Of the comparison that is drawn."""
+    sides = _sides(facts)
+    pair = facts.pair(*sides) if sides else None
+    return None if pair is None else pair["p_corrected"]
+
+
 def _score_figure(facts: Facts, id_: str, label: str) -> dict[str, str]:
     test = facts.candidates[id_]["test"]
+    if test is None:
+        return {}
     interval = test["interval"]
     range_ = f" ({span(interval, lambda v: percent(v))})" if interval else ""
     return {
@@ -208,21 +252,23 @@ def _score_figure(facts: Facts, id_: str, label: str) -> dict[str, str]:
 
 def _other_figure(facts: Facts, winner: str) -> dict[str, str]:
     """The one that the winner is to be seen beside."""
-    if facts.baseline != winner:
-        return _score_figure(facts, facts.baseline, "Best without training")
-    if facts.challenger != winner:
-        label = "Fine-tuning" if facts.tuned else "Next"
-        return _score_figure(facts, facts.challenger, label)
-    rivals = [c["id"] for c in facts.tested if c["id"] != winner]
-    return _score_figure(facts, rivals[0], "Runner-up") if rivals else {}
+    sides = _sides(facts)
+    if sides is None:
+        return {}
+    other = sides[1] if sides[0] == winner else sides[0]
+    if other == facts.baseline:
+        label = "Best without training" if facts.tuned else "Second"
+    else:
+        label = "Fine-tuning" if facts.candidates[other]["kind"] in TUNED else "Second"
+    return _score_figure(facts, other, label)
 
 
-def _cost_figure(cost: dict[str, Any] | None) -> dict[str, str]:
-    if not cost:
+def _cost_figure(cost: dict[str, Any]) -> dict[str, str]:
+    if cost.get("make_seconds") is None:
         return {}
     return {
-        "label": "Cost of the winner",
+        "label": "Cost in time",
         "value": duration(cost["make_seconds"]),
-        "note": f"to make, and {duration(cost['run_seconds_per_1000'])} for 1,000 answers",
+        "note": f"to make, and {duration(cost.get('run_seconds_per_1000'))} for 1,000 answers",
         "term": "",
     }

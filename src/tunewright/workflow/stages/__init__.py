@@ -29,3 +29,5 @@ STAGES: tuple[Stage, ...] = (
 )
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+__all__ = ["PLAN", "STAGES", "STAGE_NAMES"]

@@ -13,8 +13,8 @@ _HANDLER = "tunewright.train.calibration:Calibrate"
 def _inputs(session: Session) -> Any:
     config = session.config
     return {
-        **session.key_of("data"),
-        "model": config.model,
+        "data": session.results["data"]["content_hash"],
+        "model": [config.model, session.model.content_hash],
         "max_length": config.max_length,
         "threads": config.threads,
         "precision": config.precision,

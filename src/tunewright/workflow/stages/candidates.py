@@ -38,7 +38,7 @@ def candidate_payloads(session: Session) -> list[dict[str, Any]]:
 
 
 def _inputs(session: Session) -> Any:
-    return {**session.key_of("data", "calibrate"), "candidates": candidate_payloads(session)}
+    return {**session.learned_from(), "candidates": candidate_payloads(session)}
 
 
 def _run(session: Session) -> dict[str, Any]:

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from tunewright.core.files import read_json
+from tunewright.core.errors import DataError
 from tunewright.core.hashing import hash_file
-from tunewright.data.dataset import EXAMPLES_FILE, SPLITS_FILE
-from tunewright.data.paths import resolve_paths
+from tunewright.data.config import DataConfig
+from tunewright.data.dataset import EXAMPLES_FILE, REJECTED_FILE, SPLITS_FILE
+from tunewright.data.paths import DataFile, resolve_paths
+from tunewright.data.sealed import SEALED_FILE
 from tunewright.workflow.session import Session, Stage
 
 _HANDLER = "tunewright.data.prepare:PrepareData"
 
 
-def file_hashes(session: Session) -> dict[str, str]:
+def file_hashes(data: DataConfig, folder: Path) -> dict[str, str]:
     """Content hash of every input file."""
-    data = session.config.data
     hashes = {}
     for paths in (data.train, data.dev, data.test):
-        for path in resolve_paths(paths, session.folder) if paths is not None else []:
+        for path in resolve_paths(paths, folder) if paths is not None else []:
             for file in path.files:
                 for part in (file, *((file.labels,) if file.labels else ())):
-                    hashes[part.name] = hash_file(part.path)
+                    hashes[part.name] = _hash(part)
     return hashes
+
+
+def _hash(file: DataFile) -> str:
+    try:
+        return hash_file(file.path)
+    except OSError as problem:
+        raise DataError(
+            "the file cannot be read",
+            file=file.name,
+            found=problem.strerror,
+            fix="make it readable, or name another file in tunewright.yaml",
+        ) from problem
 
 
 def _inputs(session: Session) -> Any:
     return {
         "data": session.config.data.model_dump(mode="json"),
-        "files": file_hashes(session),
+        "files": file_hashes(session.config.data, session.folder),
         "seed": session.config.seed,
     }
 
 
 def _run(session: Session) -> dict[str, Any]:
-    return session.job(
+    found = session.job(
         _HANDLER,
         {
             "data": session.config.data.model_dump(mode="json"),
@@ -43,15 +57,20 @@ def _run(session: Session) -> dict[str, Any]:
         },
         "reading the data",
     )
+    return {**found, "made": _made(session)}
+
+
+def _made(session: Session) -> dict[str, str]:
+    """Hash of each file that the stage writes and that is there."""
+    paths = [
+        session.layout.data / name
+        for name in (SPLITS_FILE, EXAMPLES_FILE, REJECTED_FILE, SEALED_FILE)
+    ]
+    return {path.name: hash_file(path) for path in paths if path.is_file()}
 
 
 def _intact(session: Session, result: dict[str, Any]) -> bool:
-    splits = session.layout.data / SPLITS_FILE
-    return (
-        splits.is_file()
-        and (session.layout.data / EXAMPLES_FILE).is_file()
-        and read_json(splits)["content_hash"] == result["content_hash"]
-    )
+    return bool(_made(session) == result["made"])
 
 
-DATA = Stage("data", "Reading and splitting the data", _inputs, _run, _intact)
+DATA = Stage("data", "Reading and splitting the data", _inputs, _run, _intact, version=2)

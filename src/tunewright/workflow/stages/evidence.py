@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.files import write_json
-from tunewright.core.hashing import hash_file
+from tunewright.core.errors import GateError
+from tunewright.core.files import draft_of, write_json, writing
+from tunewright.core.hashing import hash_file, hash_folder
 from tunewright.data.dataset import FIT, TEST
 from tunewright.data.sealed import read_sealed
 from tunewright.decide.config import DecisionConfig
@@ -50,7 +51,12 @@ def gather(session: Session) -> EvidenceInput:
     def answers(candidate: str, split: str) -> Scored:
         stage = {"test": "test", "dev": "final" if candidate == TUNE else "candidates"}[split]
         found = ledger.answers(candidate, keys[stage], split)
-        assert found is not None, f"no {split} answers of {candidate}"
+        if found is None:
+            raise GateError(
+                f"the stored {split} answers of '{candidate}' are gone",
+                file=ledger.path,
+                fix="run `tunewright run --fresh`",
+            )
         return scored(candidate, found, dev if split == "dev" else test)
 
     records = {record["id"]: record for record in final["finalists"]}
@@ -116,7 +122,7 @@ def _context(session: Session) -> dict[str, Any]:
             "seed": session.config.seed,
             "study": session.layout.root.name,
         },
-        "data": results["data"],
+        "data": {k: v for k, v in results["data"].items() if k != "made"},
         "audit": results["audit"]["findings"],
         "plan": plan,
         "calibration": {k: v for k, v in results["calibrate"].items() if k != "tokens"},
@@ -131,7 +137,7 @@ def _context(session: Session) -> dict[str, Any]:
         }
         if curve["measured"]
         else None,
-        "test_openings": results["test"]["openings"],
+        "test_openings": _openings(session),
         "incidents": session.ledger.incidents(),
         "warnings": list(session.warnings),
         "environment": describe_environment(),
@@ -143,7 +149,13 @@ def _evidence_inputs(session: Session) -> Any:
         **session.key_of("data", "audit", "plan", "candidates", "search", "curve", "final", "test"),
         "decision": session.config.decision.model_dump(mode="json"),
         "slices": session.config.data.slices,
+        "openings": _openings(session),
     }
+
+
+def _openings(session: Session) -> int:
+    """How often this test set has been opened by now, for whatever choices."""
+    return len(session.ledger.openings(session.results["data"]["test_hash"]))
 
 
 def compute(given: EvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -156,14 +168,19 @@ def compute(given: EvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
         contenders, comparisons, evidence["test_items"], DecisionConfig(**evidence["decision"])
     )
     verdict = build_verdict(evidence, decision)
-    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict))
+    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict, evidence))
     return evidence, verdict
 
 
-def _beside(verdict: dict[str, Any]) -> str:
-    """Who the winner is shown against: the baseline, or the challenger if the baseline won."""
-    baseline, winner = str(verdict["baseline"]), verdict["winner"]
-    return baseline if baseline != winner else str(verdict["challenger"])
+def _beside(verdict: dict[str, Any], evidence: dict[str, Any]) -> str:
+    """Who the winner is shown against: the baseline, the challenger, or the best of the others."""
+    winner = str(verdict["winner"])
+    for other in (verdict["baseline"], verdict["challenger"]):
+        if other != winner:
+            return str(other)
+    others = [c for c in evidence["candidates"] if c["test"] and c["id"] != winner]
+    best = max(others, key=lambda c: (c["test"]["score"], c["id"]), default={"id": winner})
+    return str(best["id"])
 
 
 def _run_evidence(session: Session) -> dict[str, Any]:
@@ -180,27 +197,32 @@ def _run_verdict(session: Session) -> dict[str, Any]:
     verdict = session.results["evidence"]["verdict"]
     write_json(session.layout.verdict, verdict)
     _install_winner(session, verdict["winner"])
-    return {"file": hash_file(session.layout.verdict), "winner": verdict["winner"]}
+    return {
+        "file": hash_file(session.layout.verdict),
+        "winner": verdict["winner"],
+        "model": hash_folder(session.layout.model),
+    }
 
 
 def _install_winner(session: Session, winner: str) -> None:
     """Put the winner where people and tools look for it."""
     import shutil
 
-    from tunewright.core.files import writing
-
-    source = session.layout.candidates / winner
     target = session.layout.model
     with writing(target):
-        draft = target.with_name(".model.draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(source, draft, ignore=shutil.ignore_patterns("*_probabilities.safetensors"))
+        draft = draft_of(target)
+        shutil.copytree(
+            session.layout.candidates / winner,
+            draft,
+            ignore=shutil.ignore_patterns("*_probabilities.safetensors"),
+        )
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
 
 
 def _verdict_intact(session: Session, result: dict[str, Any]) -> bool:
-    return _same(session.layout.verdict, result["file"]) and session.layout.model.is_dir()
+    same_model = hash_folder(session.layout.model) == result["model"]
+    return same_model and _same(session.layout.verdict, result["file"])
 
 
 def _same(path: Path, expected: str) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import numpy as np
 
+from tunewright.core.files import writing
+from tunewright.core.hashing import hash_folder
 from tunewright.core.seeds import derive_seed
 from tunewright.decide.cost import tuned_cost, untrained_cost
 from tunewright.decide.scored import metric_called
@@ -24,7 +27,7 @@ _TRIALS = "tunewright.experiment.trials"
 
 def _inputs(session: Session) -> Any:
     return {
-        **session.key_of("data", "calibrate", "candidates", "search", "curve"),
+        **session.key_of("candidates", "search", "curve"),
         "final": planned_training(session).final.model_dump(mode="json"),
     }
 
@@ -36,7 +39,13 @@ def _run(session: Session) -> dict[str, Any]:
     if session.results["search"]["found"]:
         record, seeds, tuning = _tune(session)
         records.append(record)
-    return {"finalists": records, "seeds": seeds, "tuning": tuning}
+    folders = [f"candidates/{record['id']}" for record in records] + seeds
+    return {
+        "finalists": records,
+        "seeds": seeds,
+        "tuning": tuning,
+        "folders": {folder: hash_folder(session.layout.root / folder) for folder in folders},
+    }
 
 
 def _release_untrained(session: Session) -> list[dict[str, Any]]:
@@ -46,6 +55,7 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
     for entry in stage["candidates"]:
         if entry["id"] not in stage["finalists"]:
             continue
+        _empty(session, f"candidates/{entry['id']}")
         released = session.job(
             _RELEASE_CANDIDATE, {**entry, "workspace": session.workspace()}, entry["title"]
         )
@@ -59,6 +69,14 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
         )
         records.append({**_described(entry), "cost": cost})
     return records
+
+
+def _empty(session: Session, folder: str) -> None:
+    """Another project file, or a run that was killed, may have left files of its own there."""
+    path = session.layout.root / folder
+    with writing(path):
+        if path.exists():
+            shutil.rmtree(path)
 
 
 def _described(entry: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +101,7 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
         numerics=session.numerics,
     )
     training = _train_all(session, trials)
+    _empty(session, f"candidates/{TUNE}")
     released = session.job(
         f"{_TRIALS}:ReleaseTuned",
         {
@@ -200,6 +219,7 @@ def _answer_with_seeds(session: Session, trials: list[Trial]) -> list[str]:
     folders = []
     for number, trial in enumerate(trials):
         folder = f"candidates/{TUNE}-seed-{number}"
+        _empty(session, folder)
         session.job(
             f"{_TRIALS}:AnswerTest",
             {
@@ -214,10 +234,10 @@ def _answer_with_seeds(session: Session, trials: list[Trial]) -> list[str]:
 
 
 def _intact(session: Session, result: dict[str, Any]) -> bool:
-    folders = [f"candidates/{record['id']}" for record in result["finalists"]] + result["seeds"]
+    """Another project file, tried meanwhile, leaves models of its own in the same folders."""
     return all(
-        (session.layout.root / folder / "test_probabilities.safetensors").is_file()
-        for folder in folders
+        hash_folder(session.layout.root / folder) == content
+        for folder, content in result["folders"].items()
     )
 
 

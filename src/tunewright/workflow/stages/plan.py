@@ -7,13 +7,16 @@ from typing import Any
 from tunewright.data.dataset import FIT
 from tunewright.decide.evidence import power_statement
 from tunewright.experiment.config import TrainingConfig
-from tunewright.workflow.estimate import Size, estimate, fit_to_minutes, memory_bytes
+from tunewright.workflow.estimate import Size, estimate, fit_to_seconds, memory_bytes
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.candidates import candidate_payloads
 from tunewright.workflow.stages.search import search_space, tunes
 
 _EXPECTED_DISCORDANCE = 0.1
 """Share of items on which two good candidates differ, before anything is known of them."""
+
+_BUDGET_SHARE = 0.85
+"""Of the person's time that is planned for; the rest is for what the estimate has wrong."""
 
 
 def planned_training(session: Session) -> TrainingConfig:
@@ -59,8 +62,9 @@ def _run(session: Session) -> dict[str, Any]:
 
     notes: list[str] = []
     if session.minutes is not None and tunes(session):
-        training, notes = fit_to_minutes(
-            training, lambda t: sum(line.seconds for line in lines_of(t)), session.minutes
+        budget = _BUDGET_SHARE * 60 * session.minutes - session.elapsed_seconds
+        training, notes = fit_to_seconds(
+            training, lambda t: sum(line.seconds for line in lines_of(t)), budget
         )
     lines = lines_of(training)
     power = power_statement(size.test_rows, _EXPECTED_DISCORDANCE, session.config.decision)
@@ -81,7 +85,7 @@ def _store_bytes(session: Session) -> int:
     """Bytes of the stored states of every depth that the strategies start from."""
     calibration = session.results["calibrate"]
     depths = {rate["stored_depth"] for rate in calibration["training"]} - {None}
-    return len(depths) * calibration["tokens"][FIT] * calibration["dim"] * 4
+    return len(depths) * int(calibration["tokens"][FIT]) * int(calibration["dim"]) * 4
 
 
 PLAN = Stage("plan", "Planning", _inputs, _run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from tunewright.core.seeds import derive_seed
@@ -68,8 +69,8 @@ def _inputs(session: Session) -> Any:
         return None
     plan = session.results["plan"]
     return {
-        **session.key_of("data", "calibrate"),
-        "training": plan["training"],
+        **session.learned_from(),
+        "training": {n: plan["training"].get(n) for n in ("fixed", "search")},
         "metric": session.config.decision.metric,
         "seed": session.config.seed,
     }
@@ -91,6 +92,7 @@ def _run(session: Session) -> dict[str, Any]:
         warning = f"every recipe of the search failed, so nothing was tuned: {problem}"
         session.warnings.append(warning)
         return {"found": False, "entries": [], "reason": warning}
+    _drop_weights_of_losers(session, found.entries)
     best = found.best
     return {
         "found": True,
@@ -102,6 +104,18 @@ def _run(session: Session) -> dict[str, Any]:
         "cpu_seconds": sum(entry["cpu_seconds"] for entry in _last_of_each(found.entries)),
         "wall_seconds": sum(entry["wall_seconds"] for entry in _last_of_each(found.entries)),
     }
+
+
+def _drop_weights_of_losers(session: Session, entries: list[dict[str, Any]]) -> None:
+    """Trials that were not trained to their end keep their scores and their recipe.
+
+    Their checkpoints are most of a study's bytes. Should another search promote one of them, it is
+    trained from its start again, to the same weights.
+    """
+    finished = {id_ for e in entries if e["epochs"] >= e["num_train_epochs"] for id_ in e["trials"]}
+    for id_ in {id_ for entry in entries for id_ in entry["trials"]} - finished:
+        for name in ("best", "last", "branch"):
+            shutil.rmtree(session.layout.trial(id_) / name, ignore_errors=True)
 
 
 def _last_of_each(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

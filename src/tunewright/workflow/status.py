@@ -1,0 +1,113 @@
+"""How far a run is. Reads only, so it can be asked while one is at work."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tunewright.core.errors import TunewrightError
+from tunewright.study.ledger import Ledger
+from tunewright.study.lock import FileLock
+from tunewright.workflow.project import Project
+from tunewright.workflow.session import Session, known_stage
+from tunewright.workflow.stages import STAGES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageStatus:
+    """One stage of a study."""
+
+    name: str
+    title: str
+    state: Literal["done", "open", "outdated"]
+    """`outdated`: done for other settings or other data than the project has now."""
+    seconds: float | None
+    """How long it took; None unless it is done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyStatus:
+    """What there is of a study."""
+
+    study: Path
+    stages: tuple[StageStatus, ...]
+    trials: dict[str, int]
+    """Runs of recipes by state."""
+    incidents: int
+    """Workers that died and were replaced."""
+    bytes: int
+    """Size of the folder."""
+    running: int | None
+    """Process that is at work on it."""
+    problem: str | None
+    """Why nothing can be said about the stages: a data file or model that is not there."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run would find nothing to do."""
+        return all(stage.state == "done" for stage in self.stages)
+
+
+def read_status(project: Project) -> StudyStatus:
+    """The state of a project's study, whether or not there is one."""
+    layout = project.layout
+    done: dict[str, float] = {}
+    known: set[str] = set()
+    trials: dict[str, int] = {}
+    incidents, problem = 0, None
+    if layout.ledger.is_file():
+        with closing(Ledger(layout.ledger, read_only=True)) as ledger:
+            known, trials = ledger.stage_names(), ledger.trial_counts()
+            incidents = len(ledger.incidents())
+            try:
+                done = _stages_done(project, ledger)
+            except TunewrightError as found:
+                problem = str(found)
+    return StudyStatus(
+        study=layout.root,
+        stages=tuple(
+            StageStatus(
+                name=stage.name,
+                title=stage.title,
+                state="done"
+                if stage.name in done
+                else ("outdated" if stage.name in known else "open"),
+                seconds=done.get(stage.name),
+            )
+            for stage in STAGES
+        ),
+        trials=trials,
+        incidents=incidents,
+        bytes=_bytes(layout.root),
+        running=FileLock(layout.root / "run.lock").holder(),
+        problem=problem,
+    )
+
+
+def _stages_done(project: Project, ledger: Ledger) -> dict[str, float]:
+    """Seconds of every stage that is done for the project as it is now."""
+    session = Session(
+        config=project.config,
+        folder=project.folder,
+        layout=project.layout,
+        ledger=ledger,
+        minutes=ledger.minutes(),
+    )
+    done: dict[str, float] = {}
+    for stage in STAGES:
+        if not known_stage(session, stage):
+            break
+        done[stage.name] = ledger.stage_seconds(stage.name, session.keys[stage.name]) or 0.0
+    return done
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # a run at work moves and removes files
+            continue
+    return total
