@@ -106,3 +106,22 @@ def test_hash_covers_defaults() -> None:
 def test_python_objects_in_yaml_are_refused() -> None:
     with pytest.raises(ConfigError):
         _parse("seed: !!python/object/apply:os.system ['true']")
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        YamlDocument.parse("a:\n  b: 1\n  c: 2\n  b: 3\n")
+    assert (caught.value.row, caught.value.field) == (4, "a.b")
+    assert caught.value.found == "the same key in line 2"
+
+
+def test_an_alias_is_not_a_second_key_and_may_not_run_away() -> None:
+    assert YamlDocument.parse("a: &x {b: 1}\nc: *x\n").values == {"a": {"b": 1}, "c": {"b": 1}}
+    laughs = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 12))
+    assert YamlDocument.parse(f"x0: &x0 [ha]\n{laughs}\n").line_of("x11") == 12
+
+
+@pytest.mark.parametrize("text", ["a: \x01", "a: [", "a: b: c", "a: 2024-99-99", "[" * 5000])
+def test_what_is_no_yaml_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        YamlDocument.parse(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.core import events
+from tunewright.core import events, files
 from tunewright.core.errors import (
     ConfigError,
     DataError,
@@ -19,7 +19,7 @@ from tunewright.core.errors import (
     error_from_dict,
 )
 from tunewright.core.files import drafted_folder, read_json, write_error, write_json, write_text
-from tunewright.core.hashing import hash_bytes, hash_file, hash_value
+from tunewright.core.hashing import hash_bytes, hash_file, hash_folder, hash_value
 from tunewright.core.registry import Registry
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_bytes, format_points, format_seconds
@@ -218,3 +218,42 @@ def test_the_meter_sees_memory_and_time() -> None:
     assert len(block) == 30_000_000
     assert usage["peak_memory_bytes"] > 30_000_000
     assert usage["wall_seconds"] > 0
+
+
+class TestDraftsAndRefusals:
+    def test_drafts_of_killed_writers_are_removed_and_nothing_else(self, tmp_path: Path) -> None:
+        draft = files.draft_of(tmp_path / "sub" / "report.html")
+        (tmp_path / "sub").mkdir()
+        draft.write_text("half")
+        folder = files.draft_of(tmp_path / "model")
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        for name in (".hidden", "report.html", ".notes.txt"):
+            (tmp_path / name).write_text("mine")
+        files.remove_drafts(tmp_path)
+        assert sorted(path.name for path in tmp_path.rglob("*")) == [
+            *(".hidden", ".notes.txt", "report.html", "sub")
+        ]
+
+    @pytest.mark.parametrize(
+        "problem",
+        [
+            OSError("11200 requested and 4064 written"),  # numpy
+            Exception("No space left on device (os error 28)"),  # what is written in Rust
+        ],
+    )
+    def test_a_full_disk_in_the_words_of_others(self, tmp_path: Path, problem: Exception) -> None:
+        with pytest.raises(StudyError, match="the disk is full"), files.writing(tmp_path):
+            raise problem
+
+    def test_a_bug_stays_a_bug(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyError), files.writing(tmp_path):
+            raise KeyError("a bug")
+
+    def test_the_hash_of_a_folder_follows_names_and_bytes(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("1")
+        first = hash_folder(tmp_path)
+        (tmp_path / "a").write_text("2")
+        second = hash_folder(tmp_path)
+        (tmp_path / "a").rename(tmp_path / "b")
+        assert len({first, second, hash_folder(tmp_path), hash_folder(tmp_path / "none")}) == 4

@@ -60,7 +60,10 @@ def curve_points(
 def space(epochs: Sequence[int] = (9,), depth: int = 6, **training: Any) -> SearchSpace:
     """A search space."""
     config = TrainingConfig(**training)
-    return SearchSpace(config=config, model="m", epochs=list(epochs), depth=depth)
+    sizes = [int(str(size)) for size in config.choices("per_device_train_batch_size")] or [32]
+    return SearchSpace(
+        config=config, model="m", epochs=list(epochs), batch_sizes=sizes, depth=depth
+    )
 
 
 def two_label_data(train: int = 100, dev: int = DEV_ROWS, folds: int = 0) -> Dataset:
@@ -149,4 +152,8 @@ class FakeTraining:
 
 def evaluator(training: FakeTraining, ledger: Ledger, metric: str = "accuracy") -> Evaluator:
     """The real evaluator over fake training."""
-    return Evaluator(training.data, metric, training.layout, ledger, training, numerics="float32")
+
+    def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+        return [training(trial, horizon) for trial, horizon in trials]
+
+    return Evaluator(training.data, metric, training.layout, ledger, train, numerics="float32")

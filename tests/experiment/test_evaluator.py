@@ -129,7 +129,7 @@ class TestFolds:
         training.diverges = lambda trial, epoch: trial.selection.fold == 1
         found = scorer.score(RUN)
         assert (found.failed, found.score) == ("it diverged", -1.0)
-        assert len(training.calls) == 2
+        assert len(training.calls) == 3
 
 
 class TestFailure:

@@ -302,7 +302,8 @@ class TestHalving:
         found = search(training, ledger, chosen)
         assert found.entries == expected.entries
         assert found.best.as_dict() == expected.best.as_dict()
-        assert [(t.id, h) for t, h in training.calls] == [(t.id, h) for t, h in calm.calls]
+        # What was under way when it was killed is called for again; it goes on from its folder.
+        assert {(t.id, h) for t, h in training.calls} == {(t.id, h) for t, h in calm.calls}
 
 
 def test_progress_counts_up_to_what_was_expected(training: FakeTraining, ledger: Ledger) -> None:
@@ -311,7 +312,7 @@ def test_progress_counts_up_to_what_was_expected(training: FakeTraining, ledger:
     Search(
         chosen, evaluator(training, ledger), 0, lambda done, total: told.append((done, total))
     ).run()
-    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (expected_runs(chosen), expected_runs(chosen)) == (17, 17)
 
 
@@ -324,7 +325,7 @@ def test_rungs_and_their_epochs() -> None:
 
 
 def test_fewer_rows_get_more_epochs() -> None:
-    assert default_epochs(8000) == [3, 5]
+    assert default_epochs(8000) == [3, 4]
     assert default_epochs(10**7) == [3]
     assert default_epochs(100) == [7, 12]
     assert default_epochs(0) == [9, 15]

@@ -73,7 +73,7 @@ class TestOptimizer:
 
 class TestDropout:
     def test_share_and_scale(self) -> None:
-        layer = StreamDropout(0.3, DropoutStream(1))
+        layer = StreamDropout(0.3, DropoutStream(1, alone=True))
         found = layer(torch.ones(400, 400))
         dropped = (found == 0).float().mean().item()
         assert dropped == pytest.approx(0.3, abs=0.01)
@@ -81,7 +81,7 @@ class TestDropout:
         assert found.mean().item() == pytest.approx(1.0, abs=0.02)
 
     def test_a_step_draws_the_same_numbers_again(self) -> None:
-        stream = DropoutStream(1)
+        stream = DropoutStream(1, alone=True)
         layer = StreamDropout(0.5, stream)
         stream.restart(3, 0)
         first = layer(torch.ones(50))
@@ -94,15 +94,15 @@ class TestDropout:
         assert not torch.equal(first, other)
 
     def test_nothing_happens_outside_training(self) -> None:
-        layer = StreamDropout(0.5, DropoutStream(1)).eval()
+        layer = StreamDropout(0.5, DropoutStream(1, alone=True)).eval()
         assert torch.equal(layer(torch.ones(9)), torch.ones(9))
 
     def test_every_dropout_of_a_block_is_replaced(self) -> None:
         block = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.Sequential(nn.Dropout(0.4)))
-        use_stream([block], DropoutStream(1), 0.2)
+        use_stream([block], DropoutStream(1, alone=True), 0.2)
         rates = [m.p for m in block.modules() if isinstance(m, StreamDropout)]
         assert rates == [0.2, 0.2]
-        use_stream([block], DropoutStream(2), None)
+        use_stream([block], DropoutStream(2, alone=True), None)
         assert [m.p for m in block.modules() if isinstance(m, StreamDropout)] == [0.2, 0.2]
 
 
@@ -158,7 +158,7 @@ class TestNumerics:
         assert found.attention in {"eager", "sdpa"}
         assert len(found.reasons) == 3
         assert Numerics.from_dict(json.loads(json.dumps(found.as_dict()))) == found
-        assert found.name == f"{found.precision}-{found.matmul}-{found.attention}-1"
+        assert found.name == f"{found.precision}-{found.matmul}-{found.attention}-1-1"
 
     @pytest.mark.parametrize("matmul", ["default", "onednn"])
     def test_both_ways_compute_in_float32(self, matmul: str) -> None:

@@ -79,7 +79,7 @@ def test_the_lock_file_holds_every_default_and_the_hash_of_every_input(
     folder = finished_project.parent
     locked = yaml.safe_load((folder / "study" / "project.lock.yaml").read_text())
     config = Project.load(finished_project).config
-    assert locked["project"] == config.model_dump(mode="json")
+    assert locked["project"] == config.resolved()
     assert locked["project"]["data"]["max_rows"] == 200_000, "a default that no file mentions"
     assert locked["files"] == {n: hash_file(folder / n) for n in ("train.csv", "test.csv")}
     assert locked["model"]["content_hash"] == resolve_model(str(tiny_model), folder).content_hash

@@ -34,7 +34,7 @@ def full_schema() -> dict[str, Any]:
 
 def show(path: Path, *, as_json: bool) -> None:
     """The project with every default filled in."""
-    values = Project.load(path).config.model_dump(mode="json")
+    values = Project.load(path).config.resolved()
     if as_json:
         print_json(values)
     else:

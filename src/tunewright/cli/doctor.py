@@ -7,6 +7,7 @@ from dataclasses import asdict
 from rich.text import Text
 
 from tunewright.cli.console import console, print_json
+from tunewright.cli.exit import end
 from tunewright.core.errors import GateError
 from tunewright.workflow.doctor import CheckResult, examine
 
@@ -24,7 +25,7 @@ def run(*, as_json: bool) -> None:
         print_json([asdict(result) for result in results])
     failed = [result.name for result in results if result.state == "failed"]
     if failed:
-        raise GateError(f"failed: {', '.join(failed)}", fix="see the lines above")
+        end(GateError(f"failed: {', '.join(failed)}", fix="see what is said to each"))
 
 
 def _show(result: CheckResult) -> None:

@@ -43,10 +43,10 @@ def ending_with_code(*, as_json: bool = False) -> Iterator[None]:
             yield
             sys.stdout.flush()  # here, where a reader who has gone can still be noticed
     except TunewrightError as problem:
-        _end(problem, as_json=as_json)
+        end(problem, as_json=as_json)
     except KeyboardInterrupt:
         stopped = StoppedError("stopped; everything finished so far is kept", fix=_RESUME)
-        _end(stopped, as_json=as_json)
+        end(stopped, as_json=as_json)
     except BrokenPipeError:
         # The reader of our output has gone (`tunewright ... | head`). Nothing more can be said to
         # it, and the interpreter must not try to when it ends.
@@ -73,7 +73,13 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _end(problem: TunewrightError, *, as_json: bool) -> NoReturn:
+def end(problem: TunewrightError, *, as_json: bool = False) -> NoReturn:
+    """Say what the matter is, and end the program.
+
+    Args:
+        problem: what is said.
+        as_json: also on standard output, which must be empty so far.
+    """
     if as_json:
         print(json.dumps(problem.as_dict(), ensure_ascii=False))  # noqa: T201
     print(f"tunewright: {problem}", file=sys.stderr)  # noqa: T201
@@ -87,7 +93,7 @@ def _bug(*, as_json: bool) -> NoReturn:
     ) as stream:
         stream.write(" ".join(sys.argv) + "\n" + traceback.format_exc())
     last = traceback.format_exc().strip().splitlines()[-1]
-    _end(
+    end(
         TunewrightError(
             f"this is a bug of ours: {last}",
             found=f"details in {Path(stream.name)}",

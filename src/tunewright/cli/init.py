@@ -20,6 +20,7 @@ from tunewright.data.paths import resolve_paths
 
 _LABELS_SHOWN = 8
 _DOMINANT = 0.5
+_DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +56,8 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
     test = options.test or _sibling_test(options.files, notes)
     if test is not None:
         resolve_paths(test, Path.cwd())
-    document = project_text(options, detection, roles, test, out)
+    pinned = _pinned(detection, [*options.files[1:], *([test] if test else [])], notes)
+    document = project_text(options, detection, roles, test, pinned, out)
     write_text(out, document)
     if as_json:
         print_json(_described(out, detection, roles, test, notes))
@@ -132,6 +134,7 @@ def project_text(
     detection: Detection,
     roles: _Roles,
     test: str | None,
+    pinned: dict[str, Any],
     out: Path,
 ) -> str:
     """The commented project file."""
@@ -155,7 +158,7 @@ def project_text(
             f"  slices: {_yaml(list(roles.slices), always_list=True)}   "
             "# results by these values too"
         )
-    data += _pinned(detection)
+    data += [f"  {name}: {_yaml(value)}" for name, value in pinned.items()]
     shares = detection.label_counts
     dominant = bool(shares) and max(shares.values()) > _DOMINANT * sum(shares.values())
     metric = "macro_f1" if dominant and len(shares) > 2 else "accuracy"
@@ -167,15 +170,20 @@ def project_text(
     )
 
 
-def _pinned(detection: Detection) -> list[str]:
-    """How the files are read, written down so that it cannot change by itself."""
-    values: dict[str, Any] = {
-        "format": detection.format,
-        "encoding": detection.encoding,
-        "delimiter": detection.delimiter,
-        "header": detection.header,
-    }
-    return [f"  {name}: {_yaml(value)}" for name, value in values.items() if value is not None]
+def _pinned(first: Detection, others: list[str], notes: list[str]) -> dict[str, Any]:
+    """How the files are read, to be written down so that it cannot change by itself.
+
+    What the files differ in is left out, and so worked out for each of them.
+    """
+    each = [first, *(detect(path, Path.cwd()) for path in others)]
+    pinned = {}
+    for name in ("format", "encoding", "delimiter", "header"):
+        values = [getattr(detection, name) for detection in each]
+        if any(value != values[0] for value in values):
+            notes.append(f"the files differ in `{name}`, so each is read in its own way")
+        elif values[0] is not None:
+            pinned[name] = values[0]
+    return pinned
 
 
 def _label_lines(detection: Detection) -> str:
@@ -267,7 +275,7 @@ def _reading(detection: Detection) -> str:
     parts = [detection.format.upper() if detection.format != "text" else "plain text"]
     parts += [detection.encoding] if detection.encoding else []
     if detection.delimiter is not None:
-        parts.append({"\t": "tabs", ",": "commas"}.get(detection.delimiter, detection.delimiter))
+        parts.append(_DELIMITERS.get(detection.delimiter, repr(detection.delimiter)))
     if detection.header is not None:
         parts.append("a header" if detection.header else "no header")
     rows = format_count(detection.rows_read, "row")

@@ -32,6 +32,14 @@ ProjectArgument = Annotated[
     Path, typer.Argument(help="Project file, or the folder it is in.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        help="Time budget. The plan is made to fit it; a run that takes longer all the same is "
+        "stopped, and the same command goes on from there.",
+    ),
+]
 _HERE = Path()
 
 
@@ -77,7 +85,7 @@ def check(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
 @guarded
 def plan(
     project: ProjectArgument = _HERE,
-    minutes: Annotated[float | None, typer.Option(min=1, help="Time budget.")] = None,
+    minutes: MinutesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what a run will do, how long it takes, and what the test set can tell."""
@@ -90,9 +98,15 @@ def plan(
 @guarded
 def run(
     project: ProjectArgument = _HERE,
-    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop after this stage: data, calibrate, audit, plan, candidates, search, curve, "
+            "final, test, evidence, verdict or report."
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier results.")] = False,
-    minutes: Annotated[float | None, typer.Option(min=1, help="Time budget.")] = None,
+    minutes: MinutesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run everything that has not been run, to the verdict, the model and the report."""
@@ -162,7 +176,9 @@ def doctor(json: JsonOption = False) -> None:
 
 @config_app.command("schema")
 @guarded
-def config_schema() -> None:
+def config_schema(
+    json: Annotated[bool, typer.Option("--json", help="It is JSON in any case.")] = False,
+) -> None:
     """Print the JSON schema of the project file."""
     from tunewright.cli import config as command
 
@@ -197,4 +213,4 @@ def _common(
 
 def main() -> None:
     """Run the command line and end with its exit code."""
-    app()
+    app(prog_name="tunewright")

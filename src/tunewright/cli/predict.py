@@ -11,9 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from tunewright.cli.console import errors
 from tunewright.core.errors import ConfigError, ModelError, nearest
 from tunewright.core.files import writing
 from tunewright.data.config import DataConfig
+from tunewright.data.values import BAD_BYTE
 from tunewright.serve.predictor import BATCH_TEXTS, Predictor, load_predictor, saved_finalists
 from tunewright.workflow.project import Project
 
@@ -53,8 +55,8 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 def _predictor(project: Project, candidate: str | None) -> Predictor:
     layout = project.layout
     folder = layout.model if candidate is None else layout.candidates / candidate
-    if candidate is not None and not folder.is_dir():
-        known = saved_finalists(layout.candidates)
+    known = saved_finalists(layout.candidates)
+    if candidate is not None and candidate not in known:
         near = nearest(candidate, known)
         raise ModelError(
             f"there is no finalist called '{candidate}'",
@@ -105,6 +107,8 @@ def _input_rows(project: Project) -> Iterator[Row]:
     """Lines of standard input: a text each, or a JSON object with the text columns."""
     columns = project.config.data.text_columns
     stream = sys.stdin
+    if stream.isatty():
+        errors.print("One text a line; Ctrl-D ends.", style="dim")
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="replace")
     for number, line in enumerate(stream, start=1):
@@ -122,6 +126,8 @@ def _line_row(text: str, columns: tuple[str, ...], number: int) -> Row:
         missing = [name for name in columns if not isinstance(values.get(name), str)]
         if missing:
             return Row(None, f"line {number}: no text under '{missing[0]}'")
+        if any(BAD_BYTE.search(values[name]) for name in columns):
+            return Row(None, f"line {number}: half a character (a lone surrogate)")
         return Row({name: values[name] for name in columns})
     if len(columns) > 1:
         names = ", ".join(columns)

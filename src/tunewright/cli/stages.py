@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunewright.cli.console import LiveProgress, console, errors, print_json
+from tunewright.cli.exit import end
 from tunewright.core.errors import ConfigError, GateError
 from tunewright.core.units import format_bytes, format_percent, format_points, format_seconds
 from tunewright.workflow.project import Project, describe
@@ -47,7 +48,8 @@ def check(path: Path, *, as_json: bool) -> None:
     _show_data(data)
     for finding in findings:
         _show_finding(finding)
-    console.print(f"\nEvery row of every finding: {_audit_file(result)}", style="dim")
+    place = _audit_file(result)
+    console.print(f"\nEvery row of every finding: {place}", style="dim", markup=False)
 
 
 def _audit_file(result: RunResult) -> str:
@@ -181,7 +183,11 @@ def _show_places(result: RunResult) -> None:
     console.print()
     for name, place in (("Report", result.report), ("Model", result.model)):
         if place is not None:
-            console.print(f"[dim]{name:7}[/dim] {place}", soft_wrap=True)
+            _place(name, place)
+
+
+def _place(name: str, place: Path) -> None:
+    console.print(Text.assemble((f"{name:7}", "dim"), f" {place}"), soft_wrap=True)
 
 
 def report(path: Path, *, open_browser: bool, as_json: bool) -> None:
@@ -195,7 +201,8 @@ def report(path: Path, *, open_browser: bool, as_json: bool) -> None:
         print_json({"report": str(page), "verdict": describe(verdict)})
     else:
         show_verdict(verdict)
-        console.print(f"\n[dim]Report[/dim]  {page}", soft_wrap=True)
+        console.print()
+        _place("Report", page)
     if open_browser:
         webbrowser.open(page.as_uri())
 
@@ -209,7 +216,7 @@ def verify(path: Path, *, as_json: bool) -> None:
         print_json({"differences": [describe(d) for d in differences]})
     if differences:
         first = differences[0]
-        raise GateError(
+        problem = GateError(
             f"{len(differences)} stored numbers differ from what their answers give",
             file=project.layout.evidence,
             field=first.field,
@@ -217,5 +224,6 @@ def verify(path: Path, *, as_json: bool) -> None:
             expected=str(first.recomputed),
             fix="the files were changed after the run; `tunewright run --fresh` makes them anew",
         )
+        end(problem)
     if not as_json:
         console.print("Every number follows from the stored answers.", style="green")

@@ -40,7 +40,8 @@ def _show(status: StudyStatus) -> None:
     console.print(f"\nRuns of recipes: {counts or 'none yet'}")
     if status.incidents:
         console.print(f"Workers that died and were replaced: {status.incidents}", style="yellow")
-    console.print(f"Study: {status.study} ({format_bytes(status.bytes)})", soft_wrap=True)
+    place = f"Study: {status.study} ({format_bytes(status.bytes)})"
+    console.print(place, soft_wrap=True, markup=False)
     if status.running is not None:
         console.print(f"At work now: process {status.running}")
     elif status.problem is not None:

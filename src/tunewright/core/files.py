@@ -20,6 +20,9 @@ from typing import Any
 from tunewright.core.errors import DataError, StudyError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+"""How numpy says that a disk is full."""
+_REFUSAL_IN_RUST = re.compile(r"\(os error (\d+)\)")
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -31,11 +34,16 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise write_error(problem, path) from problem
+    except Exception as problem:
+        refusal = _REFUSAL_IN_RUST.search(str(problem))  # as tokenizers and safetensors raise it
+        if refusal is None:
+            raise
+        raise write_error(OSError(int(refusal[1]), str(problem)), path) from problem
 
 
 def write_error(problem: OSError, path: Path) -> StudyError:
     """The message for a write that failed."""
-    if problem.errno in _FULL:
+    if problem.errno in _FULL or _SHORT_WRITE.search(str(problem)):
         free = free_bytes(path)
         return StudyError(
             "the disk is full",
@@ -50,7 +58,12 @@ def write_error(problem: OSError, path: Path) -> StudyError:
             found=problem.strerror,
             fix="make the folder writable, or set `study:` in tunewright.yaml to another folder",
         )
-    return StudyError("the file could not be written", file=path, found=str(problem))
+    return StudyError(
+        "the file could not be written",
+        file=path,
+        found=str(problem),
+        fix="check the disk, then run the same command again: it continues where it stopped",
+    )
 
 
 def free_bytes(path: Path) -> int | None:

@@ -133,13 +133,15 @@ def _labels(rows: _Rows, config: DataConfig) -> list[str]:
         )
     _refuse_one_label(rows.train, config)
     if not rows.test:
+        units = len(np.unique(_split_keys(rows.train)[1]))
         raise DataError(
             "no row could be put into the test set: every label has too few rows",
             file=file,
             field=config.label,
             found=f"{format_count(counts.total(), 'row')} with "
-            f"{format_count(len(counts), 'label')}",
-            expected="several rows of each label",
+            f"{format_count(len(counts), 'label')} and "
+            f"{format_count(units, 'different text or group', 'different texts or groups')}",
+            expected="several different rows of each label",
             fix="add rows, or check that the label column is the right one",
         )
     everything = {*counts, *(str(e.target) for e in (*rows.dev, *rows.test))}

@@ -37,8 +37,8 @@ class SearchConfig(Config):
     """Strategies to choose from; the first is used in the sweep."""
     num_train_epochs: list[int] | None = Field(default=None, min_length=1)
     """Numbers of epochs to choose from; by the number of rows when not given."""
-    per_device_train_batch_size: list[int] = Field(default=[32], min_length=1)
-    """Batch sizes to choose from."""
+    per_device_train_batch_size: list[int] | None = Field(default=None, min_length=1)
+    """Batch sizes to choose from; one by the number of rows when not given."""
     dropout: list[float | None] = Field(default=[None, 0.0], min_length=1)
     """Dropout rates to choose from; null is the model's own."""
 

@@ -50,18 +50,22 @@ def measure_curve(
     fit_rows = min(len(fit) for _, fit, _ in evaluator.dataset.holdouts)
     sizes = curve_sizes(fit_rows, len(evaluator.dataset.labels), config)
     plan = [(size, number) for size in sizes for number in range(config.seeds)]
-    points = []
-    for done, (size, number) in enumerate(plan):
-        on_step(done, len(plan))
-        run = Run(
+    runs = [
+        Run(
             recipe=recipe,
             seed=derive_seed(seed, "trial", number),
             size=None if size == fit_rows else size,
             order=0 if size == fit_rows else number,
         )
-        points.append(CurvePoint(size=size, seed_number=number, outcome=evaluator.score(run)))
+        for size, number in plan
+    ]
+    on_step(0, len(plan))
+    outcomes = evaluator.score_all(runs)
     on_step(len(plan), len(plan))
-    return points
+    return [
+        CurvePoint(size=size, seed_number=number, outcome=outcome)
+        for (size, number), outcome in zip(plan, outcomes, strict=True)
+    ]
 
 
 def answer_curve(points: list[CurvePoint], margin: float) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,8 +34,8 @@ class TrialMemory(Protocol):
     ) -> None: ...
 
 
-TrainTrial = Callable[[Trial, int | None], dict[str, Any]]
-"""Trains a trial up to a horizon (None: its end) and returns its progress (`trials.TrainTrial`)."""
+TrainTrials = Callable[[list[tuple[Trial, int | None]]], list[dict[str, Any]]]
+"""Trains trials up to a horizon each (None: the end); returns the progress of each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +104,7 @@ class Evaluator:
         metric: str,
         layout: StudyLayout,
         memory: TrialMemory,
-        train: TrainTrial,
+        train: TrainTrials,
         *,
         numerics: str,
     ) -> None:
@@ -128,22 +130,55 @@ class Evaluator:
 
     def score(self, run: Run) -> Outcome:
         """The outcome of a run, trained now or remembered."""
-        trials = self.trials(run)
-        key = f"{hash_value([trial.id for trial in trials])[:12]}@{run.epochs}"
-        known = self._memory.trial(key)
-        if known is None:
-            result = self._train_all(run, trials)
+        return self.score_all([run])[0]
+
+    def score_all(self, runs: Sequence[Run]) -> list[Outcome]:
+        """The outcomes of several runs; those that are not remembered are trained side by side."""
+        missing = {
+            self._key(run): run for run in runs if self._memory.trial(self._key(run)) is None
+        }
+        self._train_missing(missing)
+        return [self._remembered(run) for run in runs]
+
+    def _key(self, run: Run) -> str:
+        return f"{hash_value([trial.id for trial in self.trials(run)])[:12]}@{run.epochs}"
+
+    def _train_missing(self, missing: Mapping[str, Run]) -> None:
+        """Train and record runs, by their keys."""
+        if not missing:
+            return
+        wanted = [(trial, run.horizon) for run in missing.values() for trial in self.trials(run)]
+        progress = iter(self._train(wanted))
+        for key, run in missing.items():
+            trials = self.trials(run)
+            result = self._result(run, trials, list(islice(progress, len(trials))))
             status = "failed" if result["failed"] else "done"
             described = {"recipe": run.recipe.label, "seed": run.seed, "epochs": run.epochs}
             self._memory.record_trial(key, described, status, result, result["failed"])
-        else:
-            result = known["result"]
+
+    def _remembered(self, run: Run) -> Outcome:
+        known = self._memory.trial(self._key(run))
+        assert known is not None
+        result = known["result"]
         answers = np.array(result["answers"], dtype=np.int64)
         if not result["failed"]:  # remembered, perhaps, from before another metric was chosen
             targets = self.dataset.fit.targets[self.dataset.scored_rows]
             score = self._metric.score(targets, answers, len(self.dataset.labels))
             result = {**result, "score": score}
         return Outcome(run=run, **{**result, "answers": answers})
+
+    def restored(self, run: Run, part: str = "last") -> list[Trial]:
+        """The trials of a run that has been scored, with the folder `part` of each on disk.
+
+        Where somebody has removed it since, the trial is trained again, to the same bytes.
+        """
+        trials = self.trials(run)
+        for trial in trials:
+            folder = self._layout.trial(trial.id)
+            if not (folder / part).is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+                self._train([(trial, run.horizon)])
+        return trials
 
     def standard_error(self, a: Outcome, b: Outcome) -> float:
         """Standard error of the difference in accuracy of two outcomes on the same rows."""
@@ -152,11 +187,13 @@ class Evaluator:
         return float(difference.std() / np.sqrt(len(targets)))
 
     def logits(self, run: Run) -> np.ndarray:
-        """Dev logits [n, classes] of a run that has just been scored, rows in ascending order."""
+        """Dev logits [n, classes] of a run that has been scored, rows in ascending order."""
         rows = self.dataset.scored_rows
         place = {int(row): index for index, row in enumerate(rows)}
         logits: np.ndarray | None = None
-        for trial, (_, _, scored) in zip(self.trials(run), self.dataset.holdouts, strict=True):
+        for trial, (_, _, scored) in zip(
+            self.restored(run, "dev"), self.dataset.holdouts, strict=True
+        ):
             found = _read_logits(self._layout.trial(trial.id), trial, run.epochs)
             if logits is None:
                 logits = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
@@ -164,16 +201,14 @@ class Evaluator:
         assert logits is not None
         return logits
 
-    def _train_all(self, run: Run, trials: list[Trial]) -> dict[str, Any]:
-        cpu_seconds = wall_seconds = 0.0
-        fit_rows = []
-        for trial in trials:
-            progress = self._train(trial, run.horizon)
-            cpu_seconds += progress["cpu_seconds"]
-            wall_seconds += progress["wall_seconds"]
-            fit_rows.append(progress["fit_rows"])
-            if progress["failed"]:
-                return self._failure(progress["failed"], cpu_seconds, wall_seconds, trials)
+    def _result(
+        self, run: Run, trials: list[Trial], progress: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        cpu_seconds = sum(entry["cpu_seconds"] for entry in progress)
+        wall_seconds = sum(entry["wall_seconds"] for entry in progress)
+        failed = next((entry["failed"] for entry in progress if entry["failed"]), None)
+        if failed is not None:
+            return self._failure(failed, cpu_seconds, wall_seconds, trials)
         logits, targets = self._pooled(trials, run.epochs)
         answers = logits.argmax(1)
         return {
@@ -182,7 +217,7 @@ class Evaluator:
             "answers": answers.tolist(),
             "cpu_seconds": cpu_seconds,
             "wall_seconds": wall_seconds,
-            "fit_rows": int(np.mean(fit_rows)),
+            "fit_rows": int(np.mean([entry["fit_rows"] for entry in progress])),
             "trial_ids": [trial.id for trial in trials],
             "failed": None,
         }

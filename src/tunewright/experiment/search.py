@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import optuna
 
 DEFAULT_LEARNING_RATE = 1e-4
+_DRAWN_AT_ONCE = 2
+_MANY_ROWS = 4000
 RATE_FACTORS = (0.5, 1.0, 2.0)
 """Around the sweep's learning rate."""
 LOW_RANK_FACTOR = 5.0
@@ -43,6 +45,7 @@ class SearchSpace:
     model: str
     """Content hash of the base model."""
     epochs: list[int]
+    batch_sizes: list[int]
     depth: int
     """Blocks of the model; strategies that do not fit it are left out."""
 
@@ -104,7 +107,7 @@ class Search:
         rates = [float(str(rate)) for rate in self._space.config.choices("learning_rate")]
         if len(rates) == 1:
             return rates[0]
-        outcomes = [self._judge(self._base_recipe(rate), rung=0, phase="sweep") for rate in rates]
+        outcomes = self._judge([self._base_recipe(rate) for rate in rates], 0, "sweep")
         best = max(outcomes, key=_rank)
         close = [
             rate
@@ -119,12 +122,9 @@ class Search:
             strategy=self._space.strategies()[0],
             learning_rate=rate,
             num_train_epochs=self._space.epochs[0],
-            per_device_train_batch_size=self._first("per_device_train_batch_size"),
-            dropout=self._first("dropout"),
+            per_device_train_batch_size=self._space.batch_sizes[0],
+            dropout=self._space.config.choices("dropout")[0],
         )
-
-    def _first(self, name: str) -> Any:
-        return self._space.config.choices(name)[0]
 
     # -- 2. everything else ---------------------------------------------------------------------
 
@@ -138,17 +138,20 @@ class Search:
         drawn: list[Recipe] = []
         told: list[tuple[dict[str, int], float]] = []
         attempt = 0
-        while len(drawn) < wanted:
-            picked = self._pick(choices, told, attempt)
-            attempt += 1
-            recipe = self._recipe_of(choices, picked, rate)
-            if recipe in drawn:
-                if attempt > 50 * wanted:
-                    break
-                told.append((picked, self._score_of(recipe)))
-                continue
-            drawn.append(recipe)
-            told.append((picked, self._judge(recipe, rung=0, phase="draw").score))
+        while len(drawn) < wanted and attempt <= 50 * wanted:
+            picks, fresh = [], []
+            # Drawn a few at a time, so that they can be trained side by side. Always as many,
+            # whatever the machine, so that the same seed gives the same search.
+            for _ in range(min(_DRAWN_AT_ONCE, wanted - len(drawn))):
+                picked = self._pick(choices, told, attempt)
+                attempt += 1
+                recipe = self._recipe_of(choices, picked, rate)
+                picks.append((picked, recipe))
+                if recipe not in drawn and recipe not in fresh:
+                    fresh.append(recipe)
+            self._judge(fresh, 0, "draw")
+            drawn += fresh
+            told += [(picked, self._score_of(recipe)) for picked, recipe in picks]
         return drawn or [self._base_recipe(rate)]
 
     def _choices(self, rate: float) -> dict[str, list[Any]]:
@@ -160,7 +163,7 @@ class Search:
             "strategy": list(self._space.strategies()),
             "learning_rate": rates,
             "num_train_epochs": list(self._space.epochs),
-            "per_device_train_batch_size": list(config.choices("per_device_train_batch_size")),
+            "per_device_train_batch_size": list(self._space.batch_sizes),
             "dropout": list(config.choices("dropout")),
         }
 
@@ -220,7 +223,7 @@ class Search:
 
     def _halve(self, recipes: list[Recipe]) -> Outcome:
         """Train the better ones on, rung by rung; returns the best at its last epoch."""
-        judged = [self._judge(recipe, rung=0, phase="draw", known=True) for recipe in recipes]
+        judged = self._evaluator.score_all([self._run(recipe, rung=0) for recipe in recipes])
         last_rung = rungs(self._space.config.search.eta) - 1
         for rung in range(1, last_rung + 1):
             keep = max(1, math.ceil(len(recipes) / self._space.config.search.eta**rung))
@@ -232,24 +235,25 @@ class Search:
         waiting = sorted(judged, key=_rank, reverse=True)
         promoted: list[Outcome] = []
         failed = [outcome.failed for outcome in waiting if outcome.failed]
-        for outcome in waiting:
-            if len(promoted) == keep or outcome.failed:
-                break
-            further = self._judge(outcome.run.recipe, rung=rung, phase="halving")
-            if further.failed:
-                failed.append(further.failed)
-            else:
-                promoted.append(further)
+        hopeful = [outcome.run.recipe for outcome in waiting if not outcome.failed]
+        while hopeful and len(promoted) < keep:
+            count = keep - len(promoted)
+            next_, hopeful = hopeful[:count], hopeful[count:]
+            for further in self._judge(next_, rung, "halving"):
+                if further.failed:
+                    failed.append(further.failed)
+                else:
+                    promoted.append(further)
         if not promoted:
             raise AllFailedError(failed[0])
         return sorted(promoted, key=_rank, reverse=True)
 
-    def _judge(self, recipe: Recipe, *, rung: int, phase: str, known: bool = False) -> Outcome:
-        outcome = self._evaluator.score(self._run(recipe, rung))
-        if not known:
-            self._entries.append({"phase": phase, "rung": rung, **outcome.as_dict()})
-            self._on_step(len(self._entries), max(self._expected, len(self._entries)))
-        return outcome
+    def _judge(self, recipes: Sequence[Recipe], rung: int, phase: str) -> list[Outcome]:
+        """Score recipes at a rung, side by side, and note each in the search's account."""
+        outcomes = self._evaluator.score_all([self._run(recipe, rung) for recipe in recipes])
+        self._entries += [{"phase": phase, "rung": rung, **o.as_dict()} for o in outcomes]
+        self._on_step(len(self._entries), max(self._expected, len(self._entries)))
+        return outcomes
 
     def _run(self, recipe: Recipe, rung: int) -> Run:
         epochs = recipe.phase.hyperparameters.num_train_epochs
@@ -292,11 +296,16 @@ def expected_runs(space: SearchSpace) -> int:
 def default_epochs(rows: int) -> list[int]:
     """Numbers of epochs to choose from: fewer rows need more passes.
 
-    Starting from a probe, 8,000 rows are learned in five epochs; the number grows with the fifth
+    Starting from a probe, 8,000 rows are learned in four epochs; the number grows with the fourth
     root of the shortage, to at most 15 (docs/LOG.md).
     """
-    most = min(15, max(3, round(5 * (8000 / max(1, rows)) ** 0.2)))
+    most = min(15, max(3, round(4 * (8000 / max(1, rows)) ** 0.25)))
     return sorted({max(3, round(0.6 * most)), most})
+
+
+def default_batch_size(rows: int) -> int:
+    """Rows of a batch: 64 where they are many, for fewer and longer operations; else 32."""
+    return 64 if rows >= _MANY_ROWS else 32
 
 
 def _rank(outcome: Outcome) -> tuple[float, float]:

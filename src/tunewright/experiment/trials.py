@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +13,9 @@ import torch
 
 from tunewright.candidates.answers import write_probabilities
 from tunewright.candidates.jobs import PROBABILITIES_FILE
-from tunewright.core.events import Notice
+from tunewright.core.events import Event, Notice, Progress
 from tunewright.core.files import write_json
+from tunewright.core.hashing import hash_value
 from tunewright.core.usage import Meter
 from tunewright.data.dataset import FIT, TEST, Dataset
 from tunewright.data.split import nested_order
@@ -19,6 +23,7 @@ from tunewright.evaluate.calibration import softmax
 from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
 from tunewright.train.engine import Stream, train
+from tunewright.train.lanes import LaneClock, side_by_side
 from tunewright.train.member import DivergedError, Member, TrainingSet, score_rows
 from tunewright.train.probe import LinearProbe
 from tunewright.train.recipe import Selection, Trial
@@ -26,30 +31,92 @@ from tunewright.train.source import Source
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
 
+_SHARE = 1000
+"""Units of progress of one trial."""
 
-class TrainTrial(JobHandler):
-    """Payload: `workspace`, `trial`, `metric`, `horizon` (an epoch, None for the last).
 
-    Returns the progress of the trial; `failed` holds the reason when training diverged.
+class TrainTrials(JobHandler):
+    """Payload: `workspace`, `metric`, `trials` and `horizons` (an epoch, None for the last).
+
+    Trains them side by side. Returns `progress`, one for each trial in their order; its `failed`
+    holds the reason when training diverged.
     """
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
-        trial = Trial(**payload["trial"])
-        member, stream = prepare_trial(workspace, trial)
-        metric = METRICS.get(payload["metric"])()
-        classes = len(workspace.dataset.labels)
+        trials = [Trial(**values) for values in payload["trials"]]
+        training = _Training(workspace, payload["metric"], trials)
+        training.make_ready()
+        works = [
+            partial(training.train, number, horizon)
+            for number, horizon in enumerate(payload["horizons"])
+        ]
+        # The longest first, so that no lane is left alone with it at the end.
+        order = sorted(range(len(trials)), key=lambda n: (-_work(workspace, trials[n]), n))
+        found = side_by_side([works[number] for number in order], workspace.numerics)
+        return {"progress": [found[order.index(number)] for number in range(len(trials))]}
 
-        def score(targets: np.ndarray, answers: np.ndarray) -> float:
-            return metric.score(targets, answers, classes)
 
+class _Training:
+    """Trials that are trained in one job."""
+
+    def __init__(self, workspace: Workspace, metric: str, trials: list[Trial]) -> None:
+        self._workspace = workspace
+        self._metric = METRICS.get(metric)()
+        self._trials = trials
+        self._making = threading.Lock()
+        self._telling = threading.Lock()
+        self._shares = [0.0] * len(trials)
+
+    def make_ready(self) -> None:
+        """Compute what the trials share before the first of them starts."""
+        seen = set()
+        for trial in self._trials:
+            shared = hash_value([trial.recipe.phase.strategy.label, trial.selection.model_dump()])
+            if shared not in seen:
+                seen.add(shared)
+                prepare_trial(self._workspace, trial)
+
+    def train(self, number: int, horizon: int | None) -> dict[str, Any]:
+        """Train one of them; runs in its lane."""
+        trial = self._trials[number]
+        with self._making:  # the head and new modules are drawn from torch's shared generator
+            member, stream = prepare_trial(self._workspace, trial)
         write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
         meter = Meter()
+        failed = None
         try:
-            train([member], stream, score, context.emit, payload["horizon"])
+            train(
+                [member],
+                stream,
+                self._score,
+                partial(self._tell, number),
+                horizon,
+                LaneClock(self._workspace.numerics, len(self._trials)),
+            )
         except DivergedError as problem:
-            return {"failed": str(problem), **_result(member, meter)}
-        return {"failed": None, **_result(member, meter)}
+            failed = str(problem)
+        return {"failed": failed, **_result(member, meter)}
+
+    def _score(self, targets: np.ndarray, answers: np.ndarray) -> float:
+        return self._metric.score(targets, answers, len(self._workspace.dataset.labels))
+
+    def _tell(self, number: int, event: Event) -> None:
+        """Pass on an event of one trial; progress as the share of all of them."""
+        with self._telling:
+            if isinstance(event, Progress):
+                self._shares[number] = event.done / max(1, event.total)
+                event = replace(
+                    event,
+                    activity=self._activity(event),
+                    done=round(_SHARE * sum(self._shares)),
+                    total=_SHARE * len(self._trials),
+                )
+            self._workspace.context.emit(event)
+
+    def _activity(self, event: Progress) -> str:
+        count = len(self._trials)
+        return event.activity if count == 1 else f"training {count} recipes"
 
 
 class ScoreSoup(JobHandler):
@@ -125,6 +192,7 @@ def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, Stream]:
         workspace.layout.trial(trial.id),
         accelerator,
         precision=workspace.numerics.precision,
+        alone=workspace.numerics.lanes == 1,
     )
     values = trial.recipe.phase.hyperparameters
     stream = Stream(
@@ -196,6 +264,12 @@ def _timed_test_logits(workspace: Workspace, model: Classifier) -> tuple[np.ndar
     rows = np.arange(len(workspace.dataset.test))
     logits = score_rows(model, source, rows, next(model.parameters()).device)
     return logits, time.perf_counter() - start
+
+
+def _work(workspace: Workspace, trial: Trial) -> int:
+    """Rows that a trial passes over in all its epochs."""
+    rows = len(training_set(workspace.dataset, trial.selection).fit)
+    return rows * trial.recipe.phase.hyperparameters.num_train_epochs
 
 
 def _result(member: Member, meter: Meter) -> dict[str, Any]:

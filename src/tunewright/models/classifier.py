@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from tunewright.core.errors import ModelError
-from tunewright.core.files import read_json, write_bytes, write_json
+from tunewright.core.files import read_json, write_bytes, write_json, writing
 from tunewright.models.encoder import Encoder, load_encoder
 from tunewright.models.layers import Tail
 from tunewright.models.resolve import ResolvedModel, resolve_model
@@ -130,11 +130,12 @@ def save_classifier(
     from safetensors.torch import save
 
     encoder = model.encoder
-    folder.mkdir(parents=True, exist_ok=True)
-    encoder.backbone.config.save_pretrained(folder)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        encoder.backbone.config.save_pretrained(folder)
+        encoder.tokenizer.save_pretrained(folder)
     weights = {name: value.contiguous() for name, value in model.backbone.state_dict().items()}
     write_bytes(folder / "model.safetensors", save(weights, metadata={"format": "pt"}))
-    encoder.tokenizer.save_pretrained(folder)
     factor = model.head.scale / temperature
     head = {
         "linear.weight": (model.head.linear.weight.detach() * factor).contiguous(),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tunewright.core.errors import ModelError
 from tunewright.models import layers
+from tunewright.models.attention import make_repeatable
 from tunewright.models.pooling import Pooling
 from tunewright.models.resolve import ResolvedModel
 
@@ -88,11 +89,13 @@ def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
             found=str(problem).splitlines()[0][:300] if str(problem) else type(problem).__name__,
         ) from problem
     _refuse_missing_weights(info, resolved.path)
+    backbone.eval()
     if attention != "eager" and getattr(backbone, f"_supports_{attention}", False):
         backbone.set_attn_implementation(attention)
+    make_repeatable(backbone, backbone.config._attn_implementation)
     return Encoder(
         resolved=resolved,
-        backbone=backbone.eval(),
+        backbone=backbone,
         tokenizer=tokenizer,
         pooling=Pooling.of_model(resolved.path),
         max_length=_max_length(resolved.path, backbone.config, tokenizer),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.data.dataset import FIT
 from tunewright.objectives.base import Batch
 from tunewright.strategies.base import EMBEDDINGS
+from tunewright.train.lanes import side_by_side
 from tunewright.train.member import Member, TrainingSet
 from tunewright.train.numerics import calibrate
 from tunewright.train.recipe import Hyperparameters, Phase, Recipe, Selection, StrategySpec, Trial
@@ -51,10 +54,13 @@ class Calibrate(JobHandler):
         rows = rng.permutation(len(lengths))[:_SAMPLE_ROWS]
         strategies = [StrategySpec(**values) for values in payload["strategies"]]
         encode_seconds = _encode_seconds(chosen, rows)
-        rates = []
-        for number, strategy in enumerate(strategies):
-            context.emit(Progress(activity="calibration", done=number, total=len(strategies)))
-            rates.append(_training_rate(chosen, strategy, rows, int(payload["batch_size"])))
+        rates = _training_rates(chosen, strategies, rows, int(payload["batch_size"]))
+        if any(rate["draws_shared_numbers"] for rate in rates):
+            # Side by side such a model would not repeat itself: one trial at a time.
+            numerics = replace(numerics, lanes=1)
+            alone = spec.model_copy(update={"numerics": numerics.as_dict()})
+            chosen = Workspace.of(context, alone)
+            rates = _training_rates(chosen, strategies, rows, int(payload["batch_size"]))
         return {
             "numerics": numerics.as_dict(),
             "encode_seconds_per_token": encode_seconds,
@@ -84,10 +90,25 @@ def _encode_seconds(workspace: Workspace, rows: np.ndarray) -> float:
     return _seconds(lambda: workspace.embed(sample)) / tokens
 
 
+def _training_rates(
+    workspace: Workspace, strategies: Sequence[StrategySpec], rows: np.ndarray, batch_size: int
+) -> list[dict[str, Any]]:
+    rates = []
+    for number, strategy in enumerate(strategies):
+        progress = Progress(activity="calibration", done=number, total=len(strategies))
+        workspace.context.emit(progress)
+        rates.append(_training_rate(workspace, strategy, rows, batch_size))
+    return rates
+
+
 def _training_rate(
     workspace: Workspace, strategy: StrategySpec, rows: np.ndarray, batch_size: int
 ) -> dict[str, Any]:
-    """What one strategy costs: seconds a token and megabytes, measured over a few real steps."""
+    """What one strategy costs, measured over a few real steps in every lane.
+
+    `seconds_per_token` are those of the machine with all lanes at work. `draws_shared_numbers` says
+    that something in the model takes random numbers from torch's one generator for all threads.
+    """
     from accelerate import Accelerator
 
     encoder = workspace.encoder
@@ -108,16 +129,21 @@ def _training_rate(
         fit=rows,
         dev=rows[:0],
     )
-    accelerator = Accelerator(cpu=True)
-    member = Member(
-        trial,
-        encoder,
-        data,
-        None,
-        workspace.layout.root,
-        accelerator,
-        precision=workspace.numerics.precision,
-    )
+    numerics = workspace.numerics
+    members = [
+        Member(
+            trial,
+            encoder,
+            data,
+            None,
+            workspace.layout.root,
+            Accelerator(cpu=True),
+            precision=numerics.precision,
+            alone=numerics.lanes == 1,
+        )
+        for _ in range(numerics.lanes)
+    ]
+    member = members[0]
     depth = member.lowest_trained_layer
     stored = depth > 0 and workspace.can_store(depth)
     source: Source = workspace.token_source(FIT)
@@ -129,17 +155,23 @@ def _training_rate(
     schedule = schedule_for(
         "constant", warmup_ratio=0, steps_per_epoch=99, epochs=1, horizon_epochs=1
     )
-    member.step([batches[0]], 0, schedule)
+    before = torch.get_rng_state()
+    for member in members:
+        member.step([batches[0]], 0, schedule)
+    shared = numerics.lanes > 1 and not torch.equal(before, torch.get_rng_state())
     timed = batches[:: max(1, len(batches) // _STEPS)]
 
-    def steps() -> None:
+    def steps(member: Member) -> None:
         for batch in timed:
             member.step([_batch(source, data, batch.rows)], 1, schedule)
 
+    works = [partial(steps, member) for member in members]
     tokens = int(source.lengths[np.concatenate([batch.rows for batch in timed])].sum())
     return {
         "strategy": strategy.model_dump(mode="json"),
-        "seconds_per_token": _seconds(steps) / tokens,
+        "seconds_per_token": _seconds(lambda: side_by_side(works, numerics))
+        / (tokens * len(works)),
+        "draws_shared_numbers": shared,
         "trainable_parameters": sum(p.numel() for p in member.weights().values()),
         "stored_depth": depth if stored else None,
         "lowest_trained_layer": None if depth == EMBEDDINGS else depth,

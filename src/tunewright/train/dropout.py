@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tunewright.core.seeds import derive_seed
+from tunewright.models.attention import draw_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,17 +23,26 @@ _LEVELS = 1 << 16
 
 
 class DropoutStream:
-    """The random numbers of one trial's dropout, restarted at each micro-batch."""
+    """The random numbers of one trial's dropout, restarted at each micro-batch.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: of the trial.
+        alone: no other trial trains beside it, so torch's own generator may be seeded too, for
+            models that draw from it.
+    """
+
+    def __init__(self, seed: int, *, alone: bool) -> None:
         self._seed = seed
+        self._alone = alone
         self._rng = np.random.Generator(np.random.SFC64(seed))
 
     def restart(self, step: int, micro_batch: int) -> None:
         """Begin the numbers of one micro-batch of one optimiser step."""
         seed = derive_seed(self._seed, "dropout", step, micro_batch)
         self._rng = np.random.Generator(np.random.SFC64(seed))
-        torch.manual_seed(seed)  # for dropout inside attention, which torch draws itself
+        draw_from(self.keep_mask)
+        if self._alone:
+            torch.manual_seed(seed)
 
     def keep_mask(self, shape: torch.Size, probability: float) -> Tensor:
         """True where an element is kept; each is dropped with `probability` (to 1/65536)."""

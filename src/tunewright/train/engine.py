@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ def train(
     score: Score,
     emit: Callable[[Event], None],
     horizon: int | None = None,
+    clock: Clock | None = None,
 ) -> None:
     """Train every member up to an epoch, continuing from its checkpoint if there is one.
 
@@ -78,6 +79,7 @@ def train(
         emit: receives progress and metrics.
         horizon: epoch after which the trials are judged; the last one when None. A later call
             with a later horizon trains them on (successive halving).
+        clock: of the seconds spent by whoever trains this cohort; those of this process when None.
 
     Raises:
         DivergedError: when a loss is no longer a number.
@@ -86,27 +88,27 @@ def train(
     for member in cohort:
         member.go_on(horizon or epochs)
     schedule = _schedule(cohort[0], stream, horizon or epochs)
-    clock = _Clock(cohort)
+    account = _Account(cohort, clock or _ProcessClock())
     while active := [member for member in cohort if not member.finished]:
         lead = active[0].progress
         first = lead.epoch * stream.steps_per_epoch
         for batches in stream.steps(lead.epoch, lead.step_in_epoch):
             step = first + lead.step_in_epoch
             if step == schedule.branch_step:
-                clock.charge()
+                account.charge()
                 for member in active:
                     member.save_branch()
             for member in active:
                 member.step(batches, step, schedule)
             emit(_progress(active[0], step + 1, schedule))
-            if clock.checkpoint_due():
-                clock.charge()
+            if account.checkpoint_due():
+                account.charge()
                 for member in active:
                     member.save()
         for member in active:
             member.end_epoch(stream.source, score)
             _report(member, emit)
-        clock.charge()
+        account.charge()
         for member in active:
             member.save()
     for member in cohort:
@@ -123,22 +125,43 @@ def _schedule(member: Member, stream: Stream, horizon: int) -> Schedule:
     )
 
 
-class _Clock:
+class Clock(Protocol):
+    """Two clocks that tell differences of seconds."""
+
+    def cpu_seconds(self) -> float: ...
+
+    def wall_seconds(self) -> float: ...
+
+
+class _ProcessClock:
+    """The seconds of this process."""
+
+    def cpu_seconds(self) -> float:
+        return time.process_time()
+
+    def wall_seconds(self) -> float:
+        return time.perf_counter()
+
+
+class _Account:
     """Charges the time spent to the members, and says when a checkpoint is due."""
 
-    def __init__(self, cohort: list[Member]) -> None:
+    def __init__(self, cohort: list[Member], clock: Clock) -> None:
         self._cohort = cohort
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        self._clock = clock
+        self._cpu, self._wall = clock.cpu_seconds(), clock.wall_seconds()
+        self._saved = time.perf_counter()
 
     def checkpoint_due(self) -> bool:
-        return time.perf_counter() - self._wall >= CHECKPOINT_SECONDS
+        return time.perf_counter() - self._saved >= CHECKPOINT_SECONDS
 
     def charge(self) -> None:
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = self._clock.cpu_seconds(), self._clock.wall_seconds()
         for member in self._cohort:
             member.progress.cpu_seconds += (cpu - self._cpu) / len(self._cohort)
             member.progress.wall_seconds += (wall - self._wall) / len(self._cohort)
         self._cpu, self._wall = cpu, wall
+        self._saved = time.perf_counter()
 
 
 def _progress(member: Member, done: int, schedule: Schedule) -> Progress:

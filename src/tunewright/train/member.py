@@ -91,6 +91,7 @@ class Member:
         accelerator: Accelerator,
         *,
         precision: str = "float32",
+        alone: bool = True,
     ) -> None:
         self.trial = trial
         self.values = trial.recipe.phase.hyperparameters
@@ -109,7 +110,7 @@ class Member:
         if probe is not None:
             self.model.head.start_from(probe.weight_cd, probe.bias_c)
         self.lowest_trained_layer = self._strategy.lowest_trained_layer(self.model)
-        self._dropout = DropoutStream(derive_seed(trial.seed, "dropout"))
+        self._dropout = DropoutStream(derive_seed(trial.seed, "dropout"), alone=alone)
         self._trained_parts = self._find_trained_parts()
         if accelerator.device.type == "cpu":
             use_stream(self._trained_parts, self._dropout, self.values.dropout)

@@ -10,6 +10,9 @@ Training in mixed precision (bfloat16 factors, float32 weights and sums) pays of
 bfloat16 units and is many times slower on others. It is taken when it is clearly faster here, for
 training alone: whatever is stored, scored or shipped is computed in float32.
 
+Trials are trained side by side, each on its share of the cores: a step of a small model is some
+hundred short operations, which one thread does in hardly more time than several (docs/LOG.md).
+
 The fused attention kernel pays off for long texts; for short ones its backward is slower than
 plain products. That is measured too, on the project's own lengths.
 """
@@ -28,6 +31,8 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 _CLEARLY_FASTER = 1.25
 _FLOAT32_ERROR = 5e-6
 _REPEATS = 9
+_MOST_LANES = 4
+"""Trials side by side; each needs memory of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,14 +46,21 @@ class Numerics:
     attention: str
     """`eager` or `sdpa`, as transformers calls them."""
     threads: int
-    """Threads of one operation."""
+    """Threads of one operation outside training."""
+    lanes: int = 1
+    """Trials that are trained side by side, sharing the threads."""
     reasons: tuple[str, ...] = ()
     """One sentence for each choice, with its numbers."""
 
     @property
     def name(self) -> str:
         """A key for stored results: other arithmetic rounds differently."""
-        return f"{self.precision}-{self.matmul}-{self.attention}-{self.threads}"
+        return f"{self.precision}-{self.matmul}-{self.attention}-{self.threads}-{self.lane_threads}"
+
+    @property
+    def lane_threads(self) -> int:
+        """Threads of one operation in training."""
+        return max(1, self.threads // self.lanes)
 
     def apply(self) -> None:
         """Make this process compute this way."""
@@ -104,6 +116,7 @@ def calibrate(
         precision=precision,
         attention=attention,
         threads=threads,
+        lanes=min(threads, _MOST_LANES),
         reasons=(matmul_reason, precision_reason, attention_reason),
     )
 

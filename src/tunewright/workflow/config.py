@@ -88,6 +88,17 @@ class ProjectConfig(Config):
     study: str = "study"
     """Folder for everything the run makes, relative to the project file."""
 
+    def resolved(self) -> dict[str, Any]:
+        """Plain values with every default filled in; as a project file they mean the same.
+
+        What is searched is left out of `training.fixed`, and what is fixed out of the search.
+        """
+        values = self.model_dump(mode="json")
+        fixed, search = values["training"]["fixed"], values["training"]["search"]
+        for name in fixed.keys() & search.keys():
+            del (search if name in self.training.fixed.model_fields_set else fixed)[name]
+        return values
+
     @field_validator("candidates", mode="before")
     @classmethod
     def _names(cls, values: object) -> object:

@@ -100,6 +100,7 @@ def _training(
     rates = [rate["seconds_per_token"] for rate in calibration["training"]]
     epoch = size.train_rows * size.tokens_per_row * (1 + _SCORING_SHARE) * size.holdouts
     mean, highest = sum(rates) / len(rates), max(rates)
+    lanes = int(calibration["numerics"]["lanes"])
     epochs = max(space.epochs)
     search = training.search
     first = rung_epochs(epochs, 0, search.eta)
@@ -111,7 +112,9 @@ def _training(
         alive = max(1, math.ceil(search.trials / search.eta**rung))
         before = (1 - DECAY_SHARE) * rung_epochs(epochs, rung - 1, search.eta)
         further = rung_epochs(epochs, rung, search.eta) - before
-        halving += alive * further * highest * epoch
+        halving += (
+            _lane_runs(alive * size.holdouts, lanes) / size.holdouts * further * highest * epoch
+        )
         halved += alive
     sizes = curve_sizes(size.train_rows, size.classes, training.curve)
     shares = sum(rows / size.train_rows for rows in sizes[:-1]) * training.curve.seeds
@@ -135,9 +138,14 @@ def _training(
             step="final",
             what=f"the best recipe on all {size.fit_rows:,} rows, {training.final.seeds} seeds",
             runs=training.final.seeds,
-            seconds=training.final.seeds * whole,
+            seconds=_lane_runs(training.final.seeds, lanes) * whole,
         ),
     ]
+
+
+def _lane_runs(runs: int, lanes: int) -> int:
+    """As many runs as would fill the lanes in the time that these take: none runs in two."""
+    return math.ceil(runs / lanes) * lanes
 
 
 def memory_bytes(calibration: dict[str, Any], size: Size) -> float:
@@ -145,6 +153,7 @@ def memory_bytes(calibration: dict[str, Any], size: Size) -> float:
     base = 4.0 * calibration["parameters"]
     trained = max((r["trainable_parameters"] for r in calibration["training"]), default=0)
     vectors = 4.0 * calibration["dim"] * (size.fit_rows + size.test_rows)
+    trained *= calibration["numerics"]["lanes"]
     return float(_BASE_MEMORY_BYTES + 2 * base + _BYTES_PER_TRAINED * trained + 3 * vectors)
 
 

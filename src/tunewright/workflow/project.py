@@ -209,7 +209,7 @@ class Project:
 
         with_hashes = {
             "tunewright": __version__,
-            "project": self.config.model_dump(mode="json"),
+            "project": self.config.resolved(),
             "files": file_hashes(self.config.data, self.folder),
             "model": {"source": session.model.source, "content_hash": session.model.content_hash},
         }

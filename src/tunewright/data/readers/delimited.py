@@ -37,7 +37,10 @@ class CsvReader(Reader):
     def __init__(self, file: DataFile, options: ReadOptions) -> None:
         super().__init__(file, options)
         self._encoding = self.find_encoding(file)
-        self._dialect = find_dialect(self._sample(), options.delimiter or self.delimiter)
+        sample = self._sample()
+        if not any(line.strip() for line in sample):
+            raise self.empty()
+        self._dialect = find_dialect(sample, options.delimiter or self.delimiter)
         first = next(self._rows(), None)
         if first is None:
             raise self.empty()

@@ -6,6 +6,7 @@ from typing import Any
 
 from tunewright.train.recipe import StrategySpec
 from tunewright.workflow.session import Session, Stage
+from tunewright.workflow.stages.search import batch_sizes, smallest_training
 
 _HANDLER = "tunewright.train.calibration:Calibrate"
 
@@ -32,7 +33,7 @@ def strategies(session: Session) -> list[StrategySpec]:
 
 
 def _batch_size(session: Session) -> int:
-    return int(str(session.config.training.choices("per_device_train_batch_size")[0]))
+    return batch_sizes(session.config.training, smallest_training(session))[0]
 
 
 def _run(session: Session) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def _run(session: Session) -> dict[str, Any]:
         session.listener.on_steps,
     )
     answer = answer_curve(points, session.config.decision.margin)
-    full = [point for point in points if point.outcome.run.size is None]
+    full = [p for p in points if p.outcome.run.size is None and not p.outcome.failed]
     return {
         "measured": True,
         **answer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tunewright.experiment.final import final_trials, use_soup
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.plan import planned_training
-from tunewright.workflow.stages.search import TRAIN_TRIAL, evaluator_of
+from tunewright.workflow.stages.search import evaluator_of, train_trials
 
 TUNE = "tune"
 _RELEASE_CANDIDATE = "tunewright.candidates.jobs:ReleaseCandidate"
@@ -37,8 +38,10 @@ def _run(session: Session) -> dict[str, Any]:
     seeds: list[str] = []
     tuning: dict[str, Any] = {}
     if session.results["search"]["found"]:
-        record, seeds, tuning = _tune(session)
-        records.append(record)
+        tuned = _tune(session)
+        if tuned is not None:
+            record, seeds, tuning = tuned
+            records.append(record)
     folders = [f"candidates/{record['id']}" for record in records] + seeds
     return {
         "finalists": records,
@@ -84,13 +87,16 @@ def _described(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: entry[name] for name in names}
 
 
-def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
-    """The tuned model: temperature and soup from dev, then the seeds on all rows."""
+def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] | None:
+    """The tuned model: temperature and soup from dev, then the seeds on all rows.
+
+    None when no seed could be trained.
+    """
     search = session.results["search"]
     config = planned_training(session).final
     recipe = Recipe(**search["recipe"])
     temperature = _dev_answers(session, recipe)
-    soup = _soup_on_dev(session)
+    soup = _soup_on_dev(session, recipe)
     scores = [entry["score"] for entry in session.results["curve"]["full_size"]]
     averaged = use_soup(config, soup, scores)
     trials = final_trials(
@@ -100,13 +106,16 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
         derive_seed(session.config.seed, "search"),
         numerics=session.numerics,
     )
-    training = _train_all(session, trials)
+    trials, training = _train_all(session, trials)
+    if not trials:
+        session.warnings.append("no seed of the final recipe could be trained, so nothing is tuned")
+        return None
     _empty(session, f"candidates/{TUNE}")
     released = session.job(
         f"{_TRIALS}:ReleaseTuned",
         {
             "workspace": session.workspace(),
-            "trials": [t.model_dump(mode="json") for t in (trials if averaged else trials[:1])],
+            "trials": _plain(trials if averaged else trials[:1]),
             "temperature": temperature,
             "folder": f"candidates/{TUNE}",
         },
@@ -165,18 +174,18 @@ def _dev_answers(session: Session, recipe: Recipe) -> float:
     return temperature
 
 
-def _soup_on_dev(session: Session) -> float | None:
+def _soup_on_dev(session: Session, recipe: Recipe) -> float | None:
     """Dev score of the average of the curve's full-size seeds; None with a single seed."""
     full = session.results["curve"].get("full_size", [])
     if len(full) < 2:
         return None
-    dataset = session.dataset
+    dataset, evaluator = session.dataset, evaluator_of(session)
+    seeds = [evaluator.restored(Run(recipe=recipe, seed=entry["seed"])) for entry in full]
     answers = np.full(len(dataset.fit), -1, dtype=np.int64)
-    for number in range(len(dataset.holdouts)):
-        trials = [_recorded_trial(session, entry["trials"][number]) for entry in full]
+    for trials in zip(*seeds, strict=True):  # of one holdout
         found = session.job(
             f"{_TRIALS}:ScoreSoup",
-            {"workspace": session.workspace(), "trials": trials},
+            {"workspace": session.workspace(), "trials": _plain(trials)},
             "averaging the seeds",
         )
         answers[found["rows"]] = found["answers"]
@@ -185,33 +194,28 @@ def _soup_on_dev(session: Session) -> float | None:
     return metric.score(dataset.fit.targets[rows], answers[rows], len(dataset.labels))
 
 
-def _recorded_trial(session: Session, trial_id: str) -> dict[str, Any]:
-    from tunewright.core.files import read_json
-
-    trial: dict[str, Any] = read_json(session.layout.trial(trial_id) / "recipe.json")
-    return trial
+def _plain(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    return [trial.model_dump(mode="json") for trial in trials]
 
 
-def _train_all(session: Session, trials: list[Trial]) -> dict[str, float]:
-    """Train the seeds; returns what they cost together."""
+def _train_all(session: Session, trials: list[Trial]) -> tuple[list[Trial], dict[str, float]]:
+    """Train the seeds; returns those that did not fail, and what they cost together."""
     total = {"cpu_seconds": 0.0, "wall_seconds": 0.0, "peak_memory_bytes": 0.0}
-    for number, trial in enumerate(trials):
-        session.listener.on_steps(number, len(trials))
-        progress = session.job(
-            TRAIN_TRIAL,
-            {
-                "workspace": session.workspace(),
-                "trial": trial.model_dump(mode="json"),
-                "metric": session.config.decision.metric,
-                "horizon": None,
-            },
-            f"seed {number + 1} of {len(trials)}: {trial.recipe.label}",
-        )
+    trained = []
+    session.listener.on_steps(0, len(trials))
+    found = train_trials(session, trials, [None] * len(trials))
+    for number, (trial, progress) in enumerate(zip(trials, found, strict=True)):
         total["cpu_seconds"] += progress["cpu_seconds"]
         total["wall_seconds"] += progress["wall_seconds"]
         total["peak_memory_bytes"] = max(total["peak_memory_bytes"], progress["peak_memory_bytes"])
+        if progress["failed"]:
+            session.warnings.append(
+                f"seed {number + 1} of the final recipe was left out: {progress['failed']}"
+            )
+        else:
+            trained.append(trial)
     session.listener.on_steps(len(trials), len(trials))
-    return total
+    return trained, total
 
 
 def _answer_with_seeds(session: Session, trials: list[Trial]) -> list[str]:

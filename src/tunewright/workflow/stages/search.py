@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.evaluator import Evaluator
-from tunewright.experiment.search import AllFailedError, Search, SearchSpace, default_epochs
+from tunewright.experiment.search import (
+    AllFailedError,
+    Search,
+    SearchSpace,
+    default_batch_size,
+    default_epochs,
+)
 from tunewright.train.recipe import Trial
 from tunewright.workflow.session import Session, Stage
 
-TRAIN_TRIAL = "tunewright.experiment.trials:TrainTrial"
+_TRAIN_TRIALS = "tunewright.experiment.trials:TrainTrials"
 
 
 def tunes(session: Session) -> bool:
@@ -23,17 +30,8 @@ def tunes(session: Session) -> bool:
 def evaluator_of(session: Session) -> Evaluator:
     """Scores recipes by training in the worker and remembering in the ledger."""
 
-    def train(trial: Trial, horizon: int | None) -> dict[str, Any]:
-        return session.job(
-            TRAIN_TRIAL,
-            {
-                "workspace": session.workspace(),
-                "trial": trial.model_dump(mode="json"),
-                "metric": session.config.decision.metric,
-                "horizon": horizon,
-            },
-            trial.recipe.label,
-        )
+    def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+        return train_trials(session, [t for t, _ in trials], [horizon for _, horizon in trials])
 
     return Evaluator(
         session.dataset,
@@ -45,16 +43,46 @@ def evaluator_of(session: Session) -> Evaluator:
     )
 
 
+def train_trials(
+    session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
+) -> list[dict[str, Any]]:
+    """Train trials side by side in the worker; returns the progress of each."""
+    result = session.job(
+        _TRAIN_TRIALS,
+        {
+            "workspace": session.workspace(),
+            "metric": session.config.decision.metric,
+            "trials": [trial.model_dump(mode="json") for trial in trials],
+            "horizons": list(horizons),
+        },
+        "; ".join(trial.recipe.label for trial in trials),
+    )
+    found: list[dict[str, Any]] = result["progress"]
+    return found
+
+
 def search_space(session: Session, training: TrainingConfig) -> SearchSpace:
     """The open choices, with the defaults that depend on the data filled in."""
     epochs = training.choices("num_train_epochs") if _epochs_given(training) else None
-    rows = min(len(fit) for _, fit, _ in session.dataset.holdouts)
+    rows = smallest_training(session)
     return SearchSpace(
         config=training,
         model=session.results["calibrate"]["model_hash"],
         epochs=[int(str(e)) for e in epochs] if epochs else default_epochs(rows),
+        batch_sizes=batch_sizes(training, rows),
         depth=session.results["calibrate"]["depth"],
     )
+
+
+def smallest_training(session: Session) -> int:
+    """Rows that a trial of the search learns from."""
+    return min(len(fit) for _, fit, _ in session.dataset.holdouts)
+
+
+def batch_sizes(training: TrainingConfig, rows: int) -> list[int]:
+    """Batch sizes to choose from: the person's, or one by the number of rows."""
+    given = training.choices("per_device_train_batch_size")
+    return [int(str(size)) for size in given] or [default_batch_size(rows)]
 
 
 def _epochs_given(training: TrainingConfig) -> bool:
