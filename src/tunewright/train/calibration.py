@@ -25,8 +25,8 @@ from tunewright.train.source import Source, StateSource
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
 
-_SAMPLE_ROWS = 512
-_STEPS = 8
+_SAMPLE_ROWS = 384
+_STEPS = 4
 
 
 class Calibrate(JobHandler):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from tunewright.core.events import Metric, Progress
+from tunewright.core.usage import release_memory
 from tunewright.objectives.base import Batch
 from tunewright.train.batches import epoch_batches, steps_per_epoch
 from tunewright.train.member import Member, Score, TrainingSet
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from tunewright.train.source import Source
 
 CHECKPOINT_SECONDS = 20.0
+MICRO_BATCH_TOKENS = 2048
+"""A batch with more tokens, padding included, is computed in parts: beyond this it is no faster,
+and its activations are what a study needs most memory for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,14 @@ class Stream:
         plan = epoch_batches(lengths, self.batch_size, seed=self.seed, epoch=epoch)
         size = self.accumulation_steps
         for start in range(first * size, len(plan), size):
-            yield [self._batch(self.data.fit[places]) for places in plan[start : start + size]]
+            batches = [self.data.fit[places] for places in plan[start : start + size]]
+            yield [self._batch(part) for rows in batches for part in self._parts(rows)]
+
+    def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
+        """A batch of long texts in parts: its gradient is the same, its activations fit."""
+        tokens = len(rows) * int(self.source.lengths[rows].max())
+        count = min(len(rows), -(-tokens // MICRO_BATCH_TOKENS))
+        return np.array_split(rows, count)
 
     def _batch(self, rows: np.ndarray) -> Batch:
         targets = torch.from_numpy(self.data.targets[rows])
@@ -111,6 +122,7 @@ def train(
         account.charge()
         for member in active:
             member.save()
+        release_memory()
     for member in cohort:
         member.settle()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import queue
@@ -15,6 +14,7 @@ from typing import Any
 
 from tunewright.core.errors import TunewrightError
 from tunewright.core.events import Done, Event, Failed, Progress, event_to_dict
+from tunewright.core.usage import release_memory
 from tunewright.study.lock import FileLock
 from tunewright.workers.base import Context, load_handler
 from tunewright.workers.process import OUT_OF_MEMORY
@@ -79,7 +79,7 @@ def _serve(job: dict[str, Any], context: Context) -> None:
         what = f"{type(problem).__name__}: {problem}"
         context.emit(Failed(error={"what": what}, traceback=text))
     finally:
-        gc.collect()  # models hold themselves in cycles; two in memory are one too many
+        release_memory()
 
 
 if __name__ == "__main__":
