@@ -172,6 +172,23 @@ def test_accumulation_equals_one_large_batch(encoder: Encoder, tmp_path: Path) -
     assert one.progress.epoch_loss_total == pytest.approx(many.progress.epoch_loss_total)
 
 
+def test_batches_of_many_tokens_come_in_parts(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row once a step, and no part holds more tokens than allowed."""
+    tokens, data = helpers.problem(encoder)
+    stream = helpers.stream(tokens, encoder, data, helpers.trial())
+    whole = [[batch.rows for batch in step] for step in stream.steps(0, 0)]
+    assert all(len(step) == 1 for step in whole)
+    monkeypatch.setattr(engine, "MICRO_BATCH_TOKENS", 20)
+    parts = [[batch.rows for batch in step] for step in stream.steps(0, 0)]
+    assert [np.concatenate(step).tolist() for step in parts] == [s[0].tolist() for s in whole]
+    assert max(len(step) for step in parts) > 1
+    for step in parts:
+        for rows in step:
+            assert len(rows) == 1 or len(rows) * tokens.lengths[rows].max() <= 20
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_stored_states_give_the_training_that_tokens_give(
     encoder: Encoder, tmp_path: Path, layers: int

@@ -217,7 +217,8 @@ class _Words:
                 f"corrected {_p(lead['p_corrected'])})."
             )
         return (
-            f"{name} is undecided: {against} is ahead by {gap}, which is neither surely more than "
+            f"{name} is undecided: {against} {'is ahead' if pair['difference'] > 0 else 'differs'} "
+            f"by {gap}, which is neither surely more than "
             f"nothing nor surely less than the margin of {format_points(self._config.margin)}."
         )
 

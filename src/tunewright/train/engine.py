@@ -58,9 +58,8 @@ class Stream:
 
     def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
         """A batch of long texts in parts: its gradient is the same, its activations fit."""
-        tokens = len(rows) * int(self.source.lengths[rows].max())
-        count = min(len(rows), -(-tokens // MICRO_BATCH_TOKENS))
-        return np.array_split(rows, count)
+        most = max(1, MICRO_BATCH_TOKENS // int(self.source.lengths[rows].max()))
+        return np.array_split(rows, -(-len(rows) // most))
 
     def _batch(self, rows: np.ndarray) -> Batch:
         targets = torch.from_numpy(self.data.targets[rows])
