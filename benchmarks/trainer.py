@@ -4,11 +4,16 @@
 
 Both sides learn from the same 8,000 rows and are judged on the same 2,000. Each run is a process of
 its own, one after the other. Seconds are those of the training alone for the peer: loading,
-tokenising and its evaluations are not charged to it. Ours are charged with everything between the
-calibrated study and the scored dev rows: encoding the texts, fitting the probe, training, scoring.
+tokenising and its evaluations are not charged to it. A trial of ours is charged for its training
+and the scoring of its dev rows; it trains beside another on the two cores, so its wall seconds are
+its share. The whole command is given too: start of the processes, calibration, audit of the data,
+encoding of the texts, fitting of the probe, both trials.
 
 - `defaults`: the peer's own (batch 8, 5e-5, linear, 3 epochs).
-- `best`: length grouping, batch 32, a learning rate tuned by hand on dev, bfloat16 where it helps.
+- `best`: length grouping, batch 32, a learning rate tuned by hand on dev, bfloat16.
+
+The peer's threads spin while they wait, as is torch's default: faster on an idle machine, many
+times slower on a busy one (docs/LOG.md). Run this on an idle one.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ PEERS: dict[str, dict[str, Any]] = {
         "train_sampling_strategy": "group_by_length",
         "learning_rate": 2e-4,
         "warmup_steps": 0.1,
-        "num_train_epochs": 5,
+        "num_train_epochs": 3,
     },
 }
 FULL_EPOCH = {
@@ -62,19 +67,20 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        studies = {p: prepare(root / p, args.data, p) for p in ("float32", "auto")}
+        studies = {p: prepare(root / p, args.data, p) for p in ("auto", "float32")}
         split = export_split(studies["float32"], root / "split")
         common = {"split": str(split), "target": args.target}
         runs: dict[str, Any] = {}
         for precision, study in studies.items():
-            for name in OURS:
+            for name in OURS if precision == "auto" else ["full"]:
                 runs[f"tunewright {name}, one epoch, {precision}"] = ours(study, name)
-        for name, options in (("one full epoch", FULL_EPOCH), *PEERS.items()):
-            for bf16 in (False, True):
-                if bf16 and name == "defaults":
-                    continue
-                key = f"trainer {name}, {'bfloat16' if bf16 else 'float32'}"
-                runs[key] = child({**common, "options": {**options, "bf16": bf16}}, args.data)
+        for name, options, bf16 in (
+            ("one full epoch", FULL_EPOCH, False),
+            ("best", PEERS["best"], True),
+            ("defaults", PEERS["defaults"], False),
+        ):
+            key = f"trainer {name}, {'bfloat16' if bf16 else 'float32'}"
+            runs[key] = child({**common, "options": {**options, "bf16": bf16}}, args.data)
     write_result("trainer", {"target": args.target, "runs": runs})
 
 
@@ -82,7 +88,7 @@ def main() -> None:
 
 
 def prepare(folder: Path, data: Path, precision: str) -> Path:
-    """A study of Banking77 up to its calibration."""
+    """A study of Banking77 with its data read and split."""
     folder.mkdir(parents=True)
     train, test = ((data / f"{part}.csv").resolve() for part in ("train", "test"))
     (folder / "tunewright.yaml").write_text(
@@ -90,7 +96,7 @@ def prepare(folder: Path, data: Path, precision: str) -> Path:
         f"precision: {precision}\n",
         encoding="utf-8",
     )
-    until(folder, "calibrate")
+    until(folder, "data")
     return folder
 
 
@@ -99,31 +105,39 @@ def until(folder: Path, stage: str) -> None:
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
-def last_trial(folder: Path) -> dict[str, Any]:
-    """Result of the run that was recorded last."""
+def trials(folder: Path) -> list[dict[str, Any]]:
+    """Results of all runs that the ledger knows."""
     with sqlite3.connect(folder / "study" / "ledger.sqlite") as ledger:
-        query = "SELECT result FROM trials ORDER BY updated_at DESC LIMIT 1"
-        result: dict[str, Any] = json.loads(ledger.execute(query).fetchone()[0])
-    return result
+        rows = ledger.execute("SELECT result FROM trials ORDER BY id").fetchall()
+    return [json.loads(row[0]) for row in rows]
 
 
 def ours(folder: Path, strategy: str) -> dict[str, Any]:
-    """One epoch of a strategy as a search of a single recipe."""
+    """One epoch of a strategy at two learning rates, side by side as a search trains them."""
+    known = {tuple(trial["trial_ids"]) for trial in trials(folder)}
     project = folder / "tunewright.yaml"
     head = "".join(project.read_text(encoding="utf-8").splitlines(keepends=True)[:2])
     training = (
-        f"training: {{fixed: {{learning_rate: 1.0e-4}}, search: {{trials: 0, "
-        f"num_train_epochs: [1], strategy: [{OURS[strategy]}], dropout: [null]}}}}\n"
+        f"training: {{fixed: {{per_device_train_batch_size: 32}}, search: {{trials: 0, "
+        f"learning_rate: [1.0e-4, 2.0e-4], num_train_epochs: [1], "
+        f"strategy: [{OURS[strategy]}], dropout: [null]}}}}\n"
     )
     project.write_text(head + training + "candidates: [probe, tune]\n", encoding="utf-8")
     for entry in ("states", "vectors", "probe"):
         shutil.rmtree(folder / "study" / "store" / entry, ignore_errors=True)
+    start = time.perf_counter()
     until(folder, "search")
-    trial = last_trial(folder)
+    new = [trial for trial in trials(folder) if tuple(trial["trial_ids"]) not in known]
     return {
-        "dev_accuracy": trial["score"],
-        "wall_seconds": trial["wall_seconds"],
-        "cpu_seconds": trial["cpu_seconds"],
+        "trials": [
+            {
+                "dev_accuracy": trial["score"],
+                "wall_seconds_share": trial["wall_seconds"],
+                "cpu_seconds": trial["cpu_seconds"],
+            }
+            for trial in new
+        ],
+        "whole_command_wall_seconds": time.perf_counter() - start,
     }
 
 
