@@ -34,7 +34,12 @@ def test_an_interrupted_run_says_so_and_can_be_resumed(
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     as_json = ["--json"] if stop == signal.SIGTERM else []
     process = subprocess.Popen(
-        [*RUN, str(resumed), *as_json], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*RUN, str(resumed), *as_json],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A program started in the background of a script inherits that it ignores interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not study.candidates.exists():  # the worker is making the finalists
         assert process.poll() is None

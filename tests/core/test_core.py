@@ -22,7 +22,7 @@ from tunewright.core.files import drafted_folder, read_json, write_error, write_
 from tunewright.core.hashing import hash_bytes, hash_file, hash_folder, hash_value
 from tunewright.core.registry import Registry
 from tunewright.core.seeds import derive_seed
-from tunewright.core.units import format_bytes, format_points, format_seconds
+from tunewright.core.units import format_bytes, format_difference, format_points, format_seconds
 from tunewright.core.usage import Meter
 
 
@@ -187,7 +187,8 @@ def test_seconds(seconds: float, text: str) -> None:
 def test_other_units() -> None:
     assert format_bytes(999) == "999 B"
     assert format_bytes(3_400_000) == "3.4 MB"
-    assert format_points(0.006) == "+0.6 points"
+    assert format_difference(0.006) == "+0.6 points"
+    assert (format_points(0.01), format_points(0.006)) == ("1.0 point", "0.6 points")
 
 
 def test_errors_name_place_found_expected_and_fix() -> None:

@@ -36,6 +36,12 @@ def format_percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def format_points(difference: float, digits: int = 1) -> str:
+def format_difference(difference: float, digits: int = 1) -> str:
     """`+0.6 points` from 0.006: a difference of two shares, in percentage points."""
     return f"{100 * difference:+.{digits}f} points"
+
+
+def format_points(amount: float) -> str:
+    """`1.0 point`, `2.5 points`: an amount of percentage points."""
+    number = f"{100 * amount:.1f}"
+    return f"{number} point" if number == "1.0" else f"{number} points"

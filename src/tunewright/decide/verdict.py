@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tunewright.core.units import format_count, format_percent, format_points, format_seconds
+from tunewright.core.units import (
+    format_count,
+    format_difference,
+    format_percent,
+    format_points,
+    format_seconds,
+)
 from tunewright.decide.config import DecisionConfig
 from tunewright.decide.rule import Contender, Decision, Standing
 
@@ -166,8 +172,8 @@ class _Words:
             f"Cannot tell yet whether {self._name(decision.undecided)} "
             f"({self._score(decision.undecided)}) is good enough beside "
             f"{self._name(decision.rival)} "
-            f"({self._score(decision.rival)}): the difference is {_signed(pair['difference'])} "
-            f"({_range(pair['interval'])}) and your margin {format_points(self._config.margin)}; "
+            f"({self._score(decision.rival)}): the difference is "
+            f"{format_difference(pair['difference'])} ({_range(pair['interval'])}) and your margin {format_points(self._config.margin)}; "
             f"{needed}."
         )
 
@@ -177,8 +183,8 @@ class _Words:
         ratio = self._cost_ratio(tuned, winner)
         costs = f", for {ratio:,.0f} times the cost" if ratio >= 2 else ""
         return (
-            f"changes that by {_signed(pair['difference'])} ({_range(pair['interval'])}), not more "
-            f"than your margin of {format_points(self._config.margin)}{costs}"
+            f"changes that by {format_difference(pair['difference'])} "
+            f"({_range(pair['interval'])}), not more than your margin of {format_points(self._config.margin)}{costs}"
         )
 
     def _gain(self, a: str, b: str) -> str:
@@ -198,7 +204,7 @@ class _Words:
         pair = self.pair(standing.rival, standing.id)
         if pair is None:
             return f"{name} is the only candidate."
-        gap = f"{_signed(pair['difference'])} ({_range(pair['interval'])})"
+        gap = f"{format_difference(pair['difference'])} ({_range(pair['interval'])})"
         sure = format_percent(1 - self._config.alpha, 0)
         if standing.good_enough:
             return (
@@ -213,7 +219,7 @@ class _Words:
             assert lead is not None
             return (
                 f"{name} is beaten: {self._name(standing.beaten_by)} is better by "
-                f"{_signed(lead['difference'])} ({_range(lead['interval'])}, "
+                f"{format_difference(lead['difference'])} ({_range(lead['interval'])}, "
                 f"corrected {_p(lead['p_corrected'])})."
             )
         return (
@@ -313,10 +319,6 @@ def cost_sentence(cost: dict[str, Any]) -> str:
     made = format_seconds(cost["make_seconds"])
     run = format_seconds(cost["run_seconds_per_1000"])
     return f"made in {made}, 1,000 answers in {run}"
-
-
-def _signed(value: float) -> str:
-    return f"{100 * value:+.1f} points"
 
 
 def _range(interval: dict[str, Any]) -> str:

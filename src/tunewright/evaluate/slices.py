@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tunewright.core.seeds import derive_seed
-from tunewright.core.units import format_count, format_percent, format_points
+from tunewright.core.units import format_count, format_difference, format_percent
 from tunewright.evaluate.arrays import Floats, Ints, check_length, score_array
 from tunewright.evaluate.intervals import Interval, mean_interval, wilson
 from tunewright.evaluate.paired import holm
@@ -268,6 +268,6 @@ def _score_of(item: Slice) -> tuple[float, str, str]:
 def _described(item: Slice) -> str:
     return (
         f"{item.name} '{item.value}' with {format_percent(item.score)} on "
-        f"{format_count(item.n, 'item')}, {format_points(item.difference)} against the rest "
+        f"{format_count(item.n, 'item')}, {format_difference(item.difference)} against the rest "
         f"(corrected p = {item.p_corrected:.2g})"
     )

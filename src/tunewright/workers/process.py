@@ -127,7 +127,7 @@ def _environment() -> dict[str, str]:
     runs on the machine: five times slower beside two busy processes, and no faster on an idle
     machine (docs/LOG.md). It can only be chosen before the process starts.
     """
-    return {"OMP_WAIT_POLICY": "passive", **os.environ}
+    return {"OMP_WAIT_POLICY": "passive", "MALLOC_ARENA_MAX": "2", **os.environ}
 
 
 def _ending(code: int) -> str:
