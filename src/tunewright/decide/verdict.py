@@ -173,7 +173,8 @@ class _Words:
             f"({self._score(decision.undecided)}) is good enough beside "
             f"{self._name(decision.rival)} "
             f"({self._score(decision.rival)}): the difference is "
-            f"{format_difference(pair['difference'])} ({_range(pair['interval'])}) and your margin {format_points(self._config.margin)}; "
+            f"{format_difference(pair['difference'])} ({_range(pair['interval'])}) and your "
+            f"margin {format_points(self._config.margin)}; "
             f"{needed}."
         )
 
@@ -184,7 +185,8 @@ class _Words:
         costs = f", for {ratio:,.0f} times the cost" if ratio >= 2 else ""
         return (
             f"changes that by {format_difference(pair['difference'])} "
-            f"({_range(pair['interval'])}), not more than your margin of {format_points(self._config.margin)}{costs}"
+            f"({_range(pair['interval'])}), not more than your margin of "
+            f"{format_points(self._config.margin)}{costs}"
         )
 
     def _gain(self, a: str, b: str) -> str:
