@@ -37,7 +37,7 @@ training:
   curve: {fractions: [0.5], seeds: 2}
   final: {seeds: 2}
 """
-MEASURED = ("seconds", "memory", "bytes", "cost", "environment", "estimate", "tokens_per")
+MEASURED = ("incidents", "seconds", "memory", "bytes", "cost", "environment", "estimate", "tokens_per")
 RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
 
 

@@ -124,8 +124,9 @@ def _environment() -> dict[str, str]:
     """Of the worker: idle threads sleep instead of spinning.
 
     A spinning OpenMP thread holds the core that its partner waits for as soon as anything else
-    runs on the machine: five times slower beside two busy processes, and no faster on an idle
-    machine (docs/LOG.md). It can only be chosen before the process starts.
+    runs on the machine: five times slower beside two busy processes (docs/LOG.md). And all threads
+    share two heaps, because each heap keeps its own holes. Both can only be chosen before the
+    process starts; what the person has set stays.
     """
     return {"OMP_WAIT_POLICY": "passive", "MALLOC_ARENA_MAX": "2", **os.environ}
 
