@@ -33,11 +33,24 @@ from benchmarks.common import write_result
 PROJECT = """
 data: {train: train.csv, test: test.csv, text: message, label: intent}
 training:
-  search: {trials: 2, learning_rate: [1.0e-4, 3.0e-4], num_train_epochs: [4]}
+  search:
+    trials: 2
+    learning_rate: [1.0e-4, 3.0e-4]
+    num_train_epochs: [2]
+    strategy: [{name: top_layers, settings: {layers: 2}}]
   curve: {fractions: [0.5], seeds: 2}
   final: {seeds: 2}
 """
-MEASURED = ("incidents", "seconds", "memory", "bytes", "cost", "environment", "estimate", "tokens_per")
+MEASURED = (
+    "incidents",
+    "seconds",
+    "memory",
+    "bytes",
+    "cost",
+    "environment",
+    "estimate",
+    "tokens_per",
+)
 RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
 
 
