@@ -24,11 +24,13 @@ RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
 TRAINING = """
 training:
   search:
-    trials: 2
+    trials: 1
     learning_rate: [1.0e-4, 2.0e-4]
+    num_train_epochs: [3]
     strategy: [{name: top_layers, settings: {layers: 2}}]
   curve: {fractions: [0.5], seeds: 1}
   final: {seeds: 2}
+candidates: [probe, tune]
 precision: bfloat16
 """
 
