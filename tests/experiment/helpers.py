@@ -118,7 +118,7 @@ class FakeTraining:
                 break
         self.epochs_trained[trial.id] = reached
         folder = self.layout.trial(trial.id)
-        write_json(folder / "best" / "progress.json", {"epoch": best[0]})
+        write_json(folder / "last" / "progress.json", {"best_epoch": best[0]})
         return self._progress(reached, best[0], failed=None)
 
     def _write(self, trial: Trial, epoch: int) -> float:

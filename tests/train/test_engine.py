@@ -96,8 +96,10 @@ def test_a_killed_run_ends_with_the_same_bytes(
     resumed = helpers.run(encoder, tokens, data, tmp_path / "cut", chosen)
     assert helpers.same_weights(whole, resumed)
     assert whole.progress.history == resumed.progress.history
-    best = [tmp_path / name / "best" / "state.safetensors" for name in ("whole", "cut")]
-    assert best[0].read_bytes() == best[1].read_bytes()
+    best = [sorted((tmp_path / name / "best").glob("*.safetensors")) for name in ("whole", "cut")]
+    assert [path.name for path in best[0]] == [f"epoch-{whole.progress.best_epoch}.safetensors"]
+    assert [path.name for path in best[1]] == [path.name for path in best[0]]
+    assert best[0][0].read_bytes() == best[1][0].read_bytes()
 
 
 def test_a_later_horizon_trains_on_and_ends_where_one_run_would(
@@ -289,6 +291,32 @@ def test_early_stopping_keeps_the_best_epoch(encoder: Encoder, tmp_path: Path) -
     answers = found.logits(source, data.dev).argmax(1)
     best = progress.history[progress.best_epoch - 1]["dev_score"]
     assert helpers.accuracy(data.targets[data.dev], answers) == best
+
+
+def test_a_later_horizon_forgets_what_was_best_after_the_branch(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    """Its best epoch is one on its own way, with the weights of that epoch."""
+    tokens, data = helpers.problem(encoder)
+    chosen = helpers.trial(
+        "full",
+        num_train_epochs=6,
+        early_stopping_patience=6,
+        lr_scheduler_type="warmup_stable_decay",
+    )
+    whole = helpers.run(encoder, tokens, data, tmp_path / "whole", chosen)
+    found = helpers.member(encoder, data, tmp_path / "cut", chosen)
+    batches = helpers.stream(tokens, encoder, data, chosen)
+    train([found], batches, helpers.accuracy, lambda event: None, horizon=4)
+    flattered = tmp_path / "cut" / "best" / "epoch-4.safetensors"
+    flattered.write_bytes((tmp_path / "cut" / "last" / "state.safetensors").read_bytes())
+    train([found], batches, helpers.accuracy, lambda event: None)
+    assert found.progress.history == whole.progress.history
+    for member in (whole, found):
+        member.load_judged()
+    assert helpers.same_weights(whole, found)
+    kept = [path.name for path in (tmp_path / "cut" / "best").glob("*.safetensors")]
+    assert kept == [f"epoch-{whole.progress.best_epoch}.safetensors"]
 
 
 def test_a_cohort_shares_its_batches_and_stays_apart(encoder: Encoder, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ class Meter:
     """Started when it is made; read with `usage`."""
 
     def __init__(self) -> None:
-        _reset_peak()
+        reset_peak_memory()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def usage(self) -> dict[str, float]:
@@ -28,7 +28,7 @@ class Meter:
         return {
             "wall_seconds": time.perf_counter() - self._wall,
             "cpu_seconds": time.process_time() - self._cpu,
-            "peak_memory_bytes": float(_peak()),
+            "peak_memory_bytes": peak_memory_bytes(),
         }
 
 
@@ -56,11 +56,17 @@ def _find_trim() -> Callable[[int], int] | None:
 _trim = _find_trim()
 
 
-def _reset_peak() -> None:
+def reset_peak_memory() -> None:
+    """Let `peak_memory_bytes` start anew, where the system can (Linux)."""
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:
         return
+
+
+def peak_memory_bytes() -> float:
+    """Peak of this process since it was last reset."""
+    return float(_peak())
 
 
 def _peak() -> int:

@@ -252,7 +252,7 @@ def _read_logits(folder: Path, trial: Trial, epoch: int) -> np.ndarray:
     from safetensors.numpy import load_file
 
     if trial.recipe.phase.hyperparameters.early_stopping_patience is not None:
-        epoch = int(read_json(folder / "best" / "progress.json")["epoch"])
+        epoch = int(read_json(folder / "last" / "progress.json")["best_epoch"])
     return load_file(folder / "dev" / f"epoch-{epoch}.safetensors")["logits"]
 
 

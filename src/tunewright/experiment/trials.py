@@ -16,7 +16,7 @@ from tunewright.candidates.jobs import PROBABILITIES_FILE
 from tunewright.core.events import Event, Notice, Progress
 from tunewright.core.files import write_json
 from tunewright.core.hashing import hash_value
-from tunewright.core.usage import Meter
+from tunewright.core.usage import reset_peak_memory
 from tunewright.data.dataset import FIT, TEST, Dataset
 from tunewright.data.split import nested_order
 from tunewright.evaluate.calibration import softmax
@@ -43,6 +43,7 @@ class TrainTrials(JobHandler):
     """
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        reset_peak_memory()
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
         trials = [Trial(**values) for values in payload["trials"]]
         training = _Training(workspace, payload["metric"], trials)
@@ -83,7 +84,6 @@ class _Training:
         with self._making:  # the head and new modules are drawn from torch's shared generator
             member, stream = prepare_trial(self._workspace, trial)
         write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
-        meter = Meter()
         failed = None
         try:
             train(
@@ -96,7 +96,7 @@ class _Training:
             )
         except DivergedError as problem:
             failed = str(problem)
-        return {"failed": failed, **_result(member, meter)}
+        return {"failed": failed, **_result(member)}
 
     def _score(self, targets: np.ndarray, answers: np.ndarray) -> float:
         return self._metric.score(targets, answers, len(self._workspace.dataset.labels))
@@ -272,12 +272,11 @@ def _work(workspace: Workspace, trial: Trial) -> int:
     return rows * trial.recipe.phase.hyperparameters.num_train_epochs
 
 
-def _result(member: Member, meter: Meter) -> dict[str, Any]:
+def _result(member: Member) -> dict[str, Any]:
     return {
         **member.progress.as_dict(),
         "fit_rows": len(member.data.fit),
         "dev_rows": len(member.data.dev),
         "trainable_parameters": sum(p.numel() for p in member.weights().values()),
         "lowest_trained_layer": member.lowest_trained_layer,
-        "peak_memory_bytes": meter.usage()["peak_memory_bytes"],
     }

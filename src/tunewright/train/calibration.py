@@ -13,9 +13,10 @@ import torch
 
 from tunewright.core.events import Progress
 from tunewright.core.seeds import derive_seed
+from tunewright.core.usage import Meter
 from tunewright.data.dataset import FIT
-from tunewright.objectives.base import Batch
 from tunewright.strategies.base import EMBEDDINGS
+from tunewright.train.engine import Stream
 from tunewright.train.lanes import side_by_side
 from tunewright.train.member import Member, TrainingSet
 from tunewright.train.numerics import calibrate
@@ -25,18 +26,19 @@ from tunewright.train.source import Source, StateSource
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
 
-_SAMPLE_ROWS = 384
-_STEPS = 4
+_SAMPLE_ROWS = 256
 
 
 class Calibrate(JobHandler):
     """Payload: `workspace` (without numerics), `seed`, `threads`, `precision`, `batch_size` and
     `strategies`.
 
-    Returns the numerics and measured rates. Seconds are wall seconds at the chosen threads.
+    Returns the numerics, the measured rates and the peak memory. Seconds are wall seconds at the
+    chosen threads.
     """
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        meter = Meter()
         spec = WorkspaceSpec(**payload["workspace"])
         plain = Workspace.of(context, spec)
         lengths = plain.tokens(FIT).lengths
@@ -65,6 +67,7 @@ class Calibrate(JobHandler):
             "numerics": numerics.as_dict(),
             "encode_seconds_per_token": encode_seconds,
             "training": rates,
+            "peak_memory_bytes": meter.usage()["peak_memory_bytes"],
             "max_length": chosen.max_length,
             "depth": chosen.encoder.depth,
             "dim": chosen.encoder.dim,
@@ -149,24 +152,29 @@ def _training_rate(
     source: Source = workspace.token_source(FIT)
     if stored:
         source = _pretended_states(workspace, depth)
-    rows = rows[np.argsort(source.lengths[rows], kind="stable")]  # strict length buckets
-    starts = range(0, len(rows), batch_size)
-    batches = [_batch(source, data, rows[start : start + batch_size]) for start in starts]
+    stream = Stream(
+        source=source,
+        data=data,
+        batch_size=batch_size,
+        accumulation_steps=1,
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    timed = list(stream.steps(0, 0))
     schedule = schedule_for(
         "constant", warmup_ratio=0, steps_per_epoch=99, epochs=1, horizon_epochs=1
     )
     before = torch.get_rng_state()
     for member in members:
-        member.step([batches[0]], 0, schedule)
+        member.step(timed[0], 0, schedule)
     shared = numerics.lanes > 1 and not torch.equal(before, torch.get_rng_state())
-    timed = batches[:: max(1, len(batches) // _STEPS)]
 
     def steps(member: Member) -> None:
-        for batch in timed:
-            member.step([_batch(source, data, batch.rows)], 1, schedule)
+        for batches in timed:
+            member.step(batches, 1, schedule)
 
     works = [partial(steps, member) for member in members]
-    tokens = int(source.lengths[np.concatenate([batch.rows for batch in timed])].sum())
+    tokens = int(source.lengths[rows].sum())
     return {
         "strategy": strategy.model_dump(mode="json"),
         "seconds_per_token": _seconds(lambda: side_by_side(works, numerics))
@@ -176,11 +184,6 @@ def _training_rate(
         "stored_depth": depth if stored else None,
         "lowest_trained_layer": None if depth == EMBEDDINGS else depth,
     }
-
-
-def _batch(source: Source, data: TrainingSet, rows: np.ndarray) -> Batch:
-    targets = torch.from_numpy(data.targets[rows])
-    return Batch(inputs=source.inputs(rows), targets_b=targets, rows=rows)
 
 
 def _pretended_states(workspace: Workspace, depth: int) -> StateSource:

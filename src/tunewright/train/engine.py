@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tunewright.core.events import Metric, Progress
-from tunewright.core.usage import release_memory
+from tunewright.core.usage import peak_memory_bytes, release_memory
 from tunewright.objectives.base import Batch
 from tunewright.train.batches import epoch_batches, steps_per_epoch
 from tunewright.train.member import Member, Score, TrainingSet
@@ -155,7 +155,7 @@ class _ProcessClock:
 
 
 class _Account:
-    """Charges the time spent to the members, and says when a checkpoint is due."""
+    """Charges time and memory to the members, and says when a checkpoint is due."""
 
     def __init__(self, cohort: list[Member], clock: Clock) -> None:
         self._cohort = cohort
@@ -171,6 +171,8 @@ class _Account:
         for member in self._cohort:
             member.progress.cpu_seconds += (cpu - self._cpu) / len(self._cohort)
             member.progress.wall_seconds += (wall - self._wall) / len(self._cohort)
+            most = max(member.progress.peak_memory_bytes, peak_memory_bytes())
+            member.progress.peak_memory_bytes = most
         self._cpu, self._wall = cpu, wall
         self._saved = time.perf_counter()
 

@@ -60,6 +60,8 @@ class TrialProgress:
     stopped_early: bool = False
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
+    peak_memory_bytes: float = 0.0
+    """Of the process, while this trial was trained."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -178,11 +180,7 @@ class Member:
         progress.epoch_loss_total = 0.0
         if self._is_best():
             progress.best_epoch = progress.epoch
-            save_state(
-                self.folder / "best" / "state.safetensors",
-                self.weights(),
-                {"epoch": progress.epoch},
-            )
+            save_state(self._best(progress.epoch), self.weights(), {"epoch": progress.epoch})
         patience = self.values.early_stopping_patience
         progress.stopped_early = (
             patience is not None
@@ -219,17 +217,28 @@ class Member:
         tensors |= {f"optimizer/{name}": v for name, v in self._optimizer.state().items()}
         save_state(self.folder / name / "state.safetensors", tensors, self.progress.as_dict())
 
+    def _best(self, epoch: int) -> Path:
+        """Weights of an epoch that was the best when it ended.
+
+        Named by the epoch: a later horizon goes back to before its branch, and to what was best
+        there.
+        """
+        return self.folder / "best" / f"epoch-{epoch}.safetensors"
+
     def save_branch(self) -> None:
         """Keep the state from which a later horizon goes on, before the learning rate falls."""
         self.save("branch")
 
     def settle(self) -> None:
-        """Keep of a trial that is trained to its end the weights, not the means to go on."""
+        """Keep of a trial that is trained to its end its last and best weights."""
         progress = self.progress
         if progress.stopped_early or progress.epoch >= self.values.num_train_epochs:
             tensors = {f"weights/{name}": p for name, p in self.weights().items()}
             save_state(self.folder / "last" / "state.safetensors", tensors, progress.as_dict())
             shutil.rmtree(self.folder / "branch", ignore_errors=True)
+            for path in (self.folder / "best").glob("*.safetensors"):
+                if path != self._best(progress.best_epoch):
+                    path.unlink()
 
     def go_on(self, horizon: int) -> None:
         """Continue towards `horizon`: where a killed run left off, or from the last branch."""
@@ -243,6 +252,7 @@ class Member:
                 self._restore(branch)
                 self.progress.cpu_seconds = progress["cpu_seconds"]
                 self.progress.wall_seconds = progress["wall_seconds"]
+                self.progress.peak_memory_bytes = progress["peak_memory_bytes"]
         self.progress.horizon = horizon
 
     def _restore(self, path: Path) -> None:
@@ -259,11 +269,12 @@ class Member:
         Those of the best epoch where training stops early, otherwise the last ones: with a rate
         that falls to zero the last epoch is the one that counts, and no choice by dev is needed.
         """
+        last = self.folder / "last" / "state.safetensors"
         if self.values.early_stopping_patience is not None:
-            tensors, _ = load_state(self.folder / "best" / "state.safetensors")
+            tensors, _ = load_state(self._best(load_progress(last)["best_epoch"]))
             self._load_weights(tensors)
         else:
-            tensors, _ = load_state(self.folder / "last" / "state.safetensors")
+            tensors, _ = load_state(last)
             self._load_weights({n[8:]: v for n, v in tensors.items() if n.startswith("weights/")})
 
     def finish(self) -> Classifier:

@@ -13,10 +13,10 @@ from tunewright.experiment.curve import curve_sizes
 from tunewright.experiment.search import SearchSpace, rung_epochs, rungs
 from tunewright.train.schedule import DECAY_SHARE
 
-_BASE_MEMORY_BYTES = 700_000_000
-"""A worker process with its libraries loaded."""
-_BYTES_PER_TRAINED = 20
-"""A weight of its own, its gradient and two moments in float32, and a share of copies."""
+_SUPERVISOR_BYTES = 300_000_000
+"""The process that the person started, with scikit-learn and Optuna loaded."""
+_MEMORY_HEADROOM = 1.3
+"""The calibration's few steps meet neither the longest batches nor a heap with holes in it."""
 _SCORING_SHARE = 0.15
 """Scoring dev and writing checkpoints, beside the training itself."""
 _FEW_EPOCHS = 3
@@ -149,12 +149,14 @@ def _lane_runs(runs: int, lanes: int) -> int:
 
 
 def memory_bytes(calibration: dict[str, Any], size: Size) -> float:
-    """Peak memory of the worker."""
-    base = 4.0 * calibration["parameters"]
-    trained = max((r["trainable_parameters"] for r in calibration["training"]), default=0)
+    """Peak memory of both processes.
+
+    The worker needs what the calibration needed, which trained every strategy in all lanes, and the
+    features of all texts: vectors and their copies, and the probe's.
+    """
     vectors = 4.0 * calibration["dim"] * (size.fit_rows + size.test_rows)
-    trained *= calibration["numerics"]["lanes"]
-    return float(_BASE_MEMORY_BYTES + 2 * base + _BYTES_PER_TRAINED * trained + 3 * vectors)
+    worker = _MEMORY_HEADROOM * calibration["peak_memory_bytes"] + 3 * vectors
+    return float(_SUPERVISOR_BYTES + worker)
 
 
 def fit_to_seconds(

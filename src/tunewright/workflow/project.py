@@ -94,6 +94,7 @@ class Project:
                 fix=f"did you mean '{near}'?" if near else None,
             )
         with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
+            session.until = until
             remove_drafts(self.layout.root)
             self._write_lock_file(session)  # first, since it finds out whether every input is there
             if fresh:

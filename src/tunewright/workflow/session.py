@@ -52,6 +52,8 @@ class Session:
     """The person's time budget; None for no limit. The plan is made to fit it, and a run that
     takes longer all the same is stopped, unless only the short stages after the last training are
     left."""
+    until: str | None = None
+    """The last stage that the person wants; the whole workflow when None."""
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Result of every stage that has been passed, by name."""
     keys: dict[str, str] = field(default_factory=dict)

@@ -8,8 +8,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.experiment.curve import answer_curve, measure_curve
 from tunewright.train.recipe import Recipe
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.plan import planned_training
-from tunewright.workflow.stages.search import evaluator_of
+from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_of_final
 
 
 def _inputs(session: Session) -> Any:
@@ -24,9 +23,11 @@ def _run(session: Session) -> dict[str, Any]:
     search = session.results["search"]
     if not search["found"]:
         return {"measured": False}
+    recipe = Recipe(**search["recipe"])
+    goes_on = session.until != CURVE.name
     points = measure_curve(
-        Recipe(**search["recipe"]),
-        evaluator_of(session),
+        recipe,
+        evaluator_of(session, ahead=trials_of_final(session, recipe) if goes_on else ()),
         planned_training(session).curve,
         derive_seed(session.config.seed, "search"),
         session.listener.on_steps,

@@ -15,11 +15,15 @@ from tunewright.decide.cost import tuned_cost, untrained_cost
 from tunewright.decide.scored import metric_called
 from tunewright.evaluate.calibration import fit_temperature
 from tunewright.experiment.evaluator import Run
-from tunewright.experiment.final import final_trials, use_soup
+from tunewright.experiment.final import use_soup
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.plan import planned_training
-from tunewright.workflow.stages.search import evaluator_of, train_trials
+from tunewright.workflow.stages.training import (
+    evaluator_of,
+    planned_training,
+    train_trials,
+    trials_of_final,
+)
 
 TUNE = "tune"
 _RELEASE_CANDIDATE = "tunewright.candidates.jobs:ReleaseCandidate"
@@ -99,14 +103,7 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] 
     soup = _soup_on_dev(session, recipe)
     scores = [entry["score"] for entry in session.results["curve"]["full_size"]]
     averaged = use_soup(config, soup, scores)
-    trials = final_trials(
-        recipe,
-        session.dataset,
-        config,
-        derive_seed(session.config.seed, "search"),
-        numerics=session.numerics,
-    )
-    trials, training = _train_all(session, trials)
+    trials, training = _train_all(session, trials_of_final(session, recipe))
     if not trials:
         session.warnings.append("no seed of the final recipe could be trained, so nothing is tuned")
         return None

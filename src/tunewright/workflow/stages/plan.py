@@ -19,11 +19,6 @@ _BUDGET_SHARE = 0.85
 """Of the person's time that is planned for; the rest is for what the estimate has wrong."""
 
 
-def planned_training(session: Session) -> TrainingConfig:
-    """What `tune` does in this run: as configured, or reduced to the time budget."""
-    return TrainingConfig(**session.results["plan"]["training"])
-
-
 def _inputs(session: Session) -> Any:
     return {
         **session.key_of("data", "calibrate"),

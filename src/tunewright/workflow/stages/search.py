@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from typing import Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
-from tunewright.experiment.evaluator import Evaluator
 from tunewright.experiment.search import (
     AllFailedError,
     Search,
@@ -16,49 +14,13 @@ from tunewright.experiment.search import (
     default_batch_size,
     default_epochs,
 )
-from tunewright.train.recipe import Trial
 from tunewright.workflow.session import Session, Stage
-
-_TRAIN_TRIALS = "tunewright.experiment.trials:TrainTrials"
+from tunewright.workflow.stages.training import evaluator_of, planned_training
 
 
 def tunes(session: Session) -> bool:
     """Whether `tune` is among the candidates."""
     return any(spec.name == "tune" for spec in session.config.candidates)
-
-
-def evaluator_of(session: Session) -> Evaluator:
-    """Scores recipes by training in the worker and remembering in the ledger."""
-
-    def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
-        return train_trials(session, [t for t, _ in trials], [horizon for _, horizon in trials])
-
-    return Evaluator(
-        session.dataset,
-        session.config.decision.metric,
-        session.layout,
-        session.ledger,
-        train,
-        numerics=session.numerics,
-    )
-
-
-def train_trials(
-    session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
-) -> list[dict[str, Any]]:
-    """Train trials side by side in the worker; returns the progress of each."""
-    result = session.job(
-        _TRAIN_TRIALS,
-        {
-            "workspace": session.workspace(),
-            "metric": session.config.decision.metric,
-            "trials": [trial.model_dump(mode="json") for trial in trials],
-            "horizons": list(horizons),
-        },
-        "; ".join(trial.recipe.label for trial in trials),
-    )
-    found: list[dict[str, Any]] = result["progress"]
-    return found
 
 
 def search_space(session: Session, training: TrainingConfig) -> SearchSpace:
@@ -107,7 +69,7 @@ def _inputs(session: Session) -> Any:
 def _run(session: Session) -> dict[str, Any]:
     if not tunes(session):
         return {"found": False, "entries": [], "reason": "`tune` is not among the candidates"}
-    training = TrainingConfig(**session.results["plan"]["training"])
+    training = planned_training(session)
     search = Search(
         search_space(session, training),
         evaluator_of(session),

@@ -1,0 +1,73 @@
+"""What the stages that train have in common: the planned work, and the way to the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tunewright.core.seeds import derive_seed
+from tunewright.experiment.config import TrainingConfig
+from tunewright.experiment.evaluator import Evaluator
+from tunewright.experiment.final import final_trials
+from tunewright.train.recipe import Recipe, Trial
+from tunewright.workflow.session import Session
+
+_TRAIN_TRIALS = "tunewright.experiment.trials:TrainTrials"
+
+
+def planned_training(session: Session) -> TrainingConfig:
+    """What `tune` does in this run: as configured, or reduced to the time budget."""
+    return TrainingConfig(**session.results["plan"]["training"])
+
+
+def evaluator_of(session: Session, ahead: Sequence[Trial] = ()) -> Evaluator:
+    """Scores recipes by training in the worker and remembering in the ledger.
+
+    Args:
+        session: the run.
+        ahead: trials of a later stage, which fill the lanes that would stand idle when the last
+            of a job's own trials ends. That stage finds them trained.
+    """
+
+    def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+        wanted = [*trials, *((trial, None) for trial in ahead)]
+        found = train_trials(session, [t for t, _ in wanted], [horizon for _, horizon in wanted])
+        return found[: len(trials)]
+
+    return Evaluator(
+        session.dataset,
+        session.config.decision.metric,
+        session.layout,
+        session.ledger,
+        train,
+        numerics=session.numerics,
+    )
+
+
+def train_trials(
+    session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
+) -> list[dict[str, Any]]:
+    """Train trials side by side in the worker; returns the progress of each."""
+    result = session.job(
+        _TRAIN_TRIALS,
+        {
+            "workspace": session.workspace(),
+            "metric": session.config.decision.metric,
+            "trials": [trial.model_dump(mode="json") for trial in trials],
+            "horizons": list(horizons),
+        },
+        "; ".join(trial.recipe.label for trial in trials),
+    )
+    found: list[dict[str, Any]] = result["progress"]
+    return found
+
+
+def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
+    """The seeds of the chosen recipe that the stage `final` trains."""
+    return final_trials(
+        recipe,
+        session.dataset,
+        planned_training(session).final,
+        derive_seed(session.config.seed, "search"),
+        numerics=session.numerics,
+    )
