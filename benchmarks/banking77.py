@@ -36,7 +36,7 @@ def main() -> None:
     runs = []
     for draw in range(args.draws):
         with tempfile.TemporaryDirectory() as temporary:
-            folder = args.keep / str(draw) if args.keep else Path(temporary)
+            folder = (args.keep / str(draw)).resolve() if args.keep else Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
             runs.append(run(folder, args.data, args.per_class, draw, store=not args.store_off))
     name = "banking77" if args.per_class is None else f"banking77-{args.per_class}-per-class"

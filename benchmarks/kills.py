@@ -4,9 +4,10 @@
 
 The bundled sample is run undisturbed, then again with the supervisor or the worker killed (SIGKILL)
 at random moments and the same command repeated until it ends. Both start from the same calibrated
-study, because the calibration measures this machine and may legitimately choose otherwise twice.
-Compared: every file of the winner's model and of the tuned model by hash, the weights of every
-trial, every per-example answer, and all of evidence.json and verdict.json but measured seconds,
+study (stages `data` and `calibrate`), because the calibration measures this machine and may
+legitimately choose otherwise twice; every later stage is exposed to the kills. Compared: every file
+of the winner's model and of the tuned model by hash, the last and best weights of every trial,
+every per-example answer, and all of evidence.json and verdict.json but measured seconds,
 bytes and what is derived from them (costs).
 """
 
@@ -93,12 +94,14 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> Path:
-    """The sample's project, run up to its plan."""
+    """The sample's project, read and calibrated."""
     project = folder / "tunewright.yaml"
     init = [sys.executable, "-m", "tunewright", "init", "--sample", "support_desk", "--json"]
     subprocess.run([*init, "--out", str(project)], check=True, stdout=subprocess.DEVNULL)
     project.write_text(PROJECT, encoding="utf-8")
-    subprocess.run([*RUN, "--until", "plan"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*RUN, "--until", "calibrate"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
     return folder
 
 
@@ -137,8 +140,9 @@ def fingerprint(study: Path) -> dict[str, str]:
         for path in sorted((study / folder).rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(study))] = digest(path.read_bytes())
-    for path in sorted((study / "trials").glob("*/best/*.safetensors")):
-        found[str(path.relative_to(study))] = digest_tensors(path)
+    for part in ("best", "last"):
+        for path in sorted((study / "trials").glob(f"*/{part}/*.safetensors")):
+            found[str(path.relative_to(study))] = digest_tensors(path)
     for name in ("evidence.json", "verdict.json"):
         values = without_measured(json.loads((study / name).read_text(encoding="utf-8")))
         for key, value in values.items():

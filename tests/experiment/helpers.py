@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from tests.datasets import dataset
-from tunewright.core.files import write_json
 from tunewright.data.dataset import Dataset
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import CurvePoint
@@ -118,7 +118,9 @@ class FakeTraining:
                 break
         self.epochs_trained[trial.id] = reached
         folder = self.layout.trial(trial.id)
-        write_json(folder / "last" / "progress.json", {"best_epoch": best[0]})
+        (folder / "last").mkdir(exist_ok=True)
+        progress = json.dumps({"best_epoch": best[0]})
+        save_file({}, folder / "last" / "state.safetensors", metadata={"progress": progress})
         return self._progress(reached, best[0], failed=None)
 
     def _write(self, trial: Trial, epoch: int) -> float:

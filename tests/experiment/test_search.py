@@ -11,7 +11,6 @@ import pytest
 
 from tests.experiment.helpers import FakeTraining, evaluator, recipe, space, two_label_data
 from tunewright.experiment.search import (
-    LOW_RANK_FACTOR,
     AllFailedError,
     Search,
     SearchResult,
@@ -21,6 +20,7 @@ from tunewright.experiment.search import (
     rung_epochs,
     rungs,
 )
+from tunewright.strategies.lora import Lora
 from tunewright.study.ledger import Ledger
 from tunewright.train.recipe import Recipe, StrategySpec
 
@@ -37,7 +37,7 @@ def quality(recipe: Recipe, epoch: int) -> float:
     values = recipe.phase.hyperparameters
     rate = values.learning_rate
     if recipe.phase.strategy.name == "lora":
-        rate /= LOW_RANK_FACTOR
+        rate /= Lora.learning_rate_factor
     off = abs(math.log2(rate / BEST_RATE))
     dropout = 0.01 if values.dropout == 0.0 else 0.0
     return (
@@ -167,7 +167,7 @@ class TestDraws:
         found = search(training, ledger, space(search={"trials": 12}))
         for entry in of_phase(found, "draw"):
             rate = entry["learning_rate"]
-            rate /= LOW_RANK_FACTOR if entry["strategy"] == "lora" else 1
+            rate /= Lora.learning_rate_factor if entry["strategy"] == "lora" else 1
             assert rate / BEST_RATE in (pytest.approx(0.5), pytest.approx(1), pytest.approx(2))
 
     @pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
@@ -185,6 +185,27 @@ class TestDraws:
         )
         found = search(training, ledger, chosen)
         assert len(of_phase(found, "draw")) == 4
+
+    def test_the_grid_goes_through_the_combinations_in_order(
+        self, training: FakeTraining, ledger: Ledger
+    ) -> None:
+        chosen = space(
+            search={
+                "trials": 5,
+                "sampler": "grid",
+                "learning_rate": [1e-4, 2e-4],
+                "strategy": ["full", "top_layers"],
+                "dropout": [None, 0.0],
+            }
+        )
+        found = search(training, ledger, chosen)
+        rates = [BEST_RATE * factor for factor in (0.5, 0.5, 1.0, 1.0, 2.0)]
+        drawn = of_phase(found, "draw")
+        assert [entry["learning_rate"] for entry in drawn] == pytest.approx(rates)
+        assert [entry["strategy"].split("(")[0] for entry in drawn] == [
+            *("full", "top_layers", "full", "top_layers", "full")
+        ]
+        assert len({entry["num_train_epochs"] for entry in drawn}) == 1
 
     def test_what_is_fixed_is_not_searched(self, training: FakeTraining, ledger: Ledger) -> None:
         chosen = space(

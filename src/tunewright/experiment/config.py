@@ -18,7 +18,8 @@ class SearchConfig(Config):
     """The search over recipes: learning rate first, then everything else around it."""
 
     sampler: Literal["tpe", "random", "grid"] = "tpe"
-    """How recipes are drawn after the learning-rate sweep (Optuna)."""
+    """How recipes are drawn after the learning-rate sweep: by Optuna's `tpe` or `random`, or the
+    `grid` of all combinations in order, as many of them as `trials` allows."""
     trials: int = Field(default=6, ge=0)
     """Recipes drawn after the sweep; 0 stops after it."""
     eta: int = Field(default=3, ge=2)
@@ -81,7 +82,7 @@ class FinalConfig(Config):
     """Seeds of the final recipe; their spread is in the verdict."""
     soup: Literal["auto", "always", "never"] = "auto"
     """Whether the weights of the seeds are averaged into one model: `auto` does so when the
-    average is better than the mean of its parts on dev."""
+    average is at least as good on dev as the mean of its parts."""
 
 
 class TrainingConfig(Config):

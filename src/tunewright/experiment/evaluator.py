@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tunewright.core.files import read_json
 from tunewright.core.hashing import hash_value
 from tunewright.data.dataset import Dataset
 from tunewright.evaluate.metrics import METRICS
 from tunewright.study.layout import StudyLayout
+from tunewright.train.checkpoint import load_progress
 from tunewright.train.recipe import Recipe, Selection, Trial
 
 
@@ -252,7 +252,7 @@ def _read_logits(folder: Path, trial: Trial, epoch: int) -> np.ndarray:
     from safetensors.numpy import load_file
 
     if trial.recipe.phase.hyperparameters.early_stopping_patience is not None:
-        epoch = int(read_json(folder / "last" / "progress.json")["best_epoch"])
+        epoch = int(load_progress(folder / "last" / "state.safetensors")["best_epoch"])
     return load_file(folder / "dev" / f"epoch-{epoch}.safetensors")["logits"]
 
 

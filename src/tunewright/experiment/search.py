@@ -4,9 +4,10 @@
    rates within one paired standard error of the best, the one nearest the default is taken: so
    little training tells good rates from bad ones, not the best from the second best.
 2. Recipes over strategy, learning rate around the sweep's, epochs, batch size and dropout are
-   drawn by Optuna. Each is judged at the first rung; the best in `eta` are trained on to the next,
-   and so on to their last epoch (Jamieson and Talwalkar 2016). Trained on, not again: with the
-   schedule `warmup_stable_decay` a trial goes back to where its learning rate began to fall.
+   drawn by Optuna, or taken from the grid of all combinations one after the other. Each is judged
+   at the first rung; the best in `eta` are trained on to the next, and so on to their last epoch
+   (Jamieson and Talwalkar 2016). Trained on, not again: with the schedule `warmup_stable_decay` a
+   trial goes back to where its learning rate began to fall.
 
 Every draw follows from the seed and the outcomes so far, so a search that was killed and continued
 makes the same choices; no state of Optuna's is kept.
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.evaluator import Evaluator, Outcome, Run
+from tunewright.strategies import STRATEGIES
 from tunewright.train.recipe import Phase, Recipe, StrategySpec
 
 if TYPE_CHECKING:
@@ -32,9 +34,6 @@ _DRAWN_AT_ONCE = 2
 _MANY_ROWS = 4000
 RATE_FACTORS = (0.5, 1.0, 2.0)
 """Around the sweep's learning rate."""
-LOW_RANK_FACTOR = 5.0
-"""Low-rank updates want a larger learning rate than the weights themselves (Biderman et al. 2024,
-Schulman et al. 2025: about ten times; measured here on small encoders, see docs/LOG.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,11 +173,13 @@ class Search:
         attempt: int,
     ) -> dict[str, int]:
         """Index of the chosen value for each name; a function of the seed and what was told."""
+        if self._space.config.search.sampler == "grid":
+            return _cell(choices, attempt)
         import optuna
 
         space = {name: list(range(len(values))) for name, values in choices.items()}
         study = optuna.create_study(
-            direction="maximize", sampler=self._sampler(space, len(told) + attempt)
+            direction="maximize", sampler=self._sampler(len(told) + attempt)
         )
         distributions: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.CategoricalDistribution(values)
@@ -196,14 +197,11 @@ class Search:
             picked["learning_rate"] = len(choices["learning_rate"]) // 2
         return picked
 
-    def _sampler(self, space: dict[str, list[int]], number: int) -> optuna.samplers.BaseSampler:
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         import optuna
 
         seed = derive_seed(self._seed, "search", number) % (1 << 32)
-        kind = self._space.config.search.sampler
-        if kind == "grid":
-            return optuna.samplers.GridSampler(space, seed=seed)
-        if kind == "random":
+        if self._space.config.search.sampler == "random":
             return optuna.samplers.RandomSampler(seed=seed)
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
 
@@ -212,8 +210,9 @@ class Search:
     ) -> Recipe:
         values = {name: choices[name][index] for name, index in picked.items()}
         fixed = len(self._space.config.choices("learning_rate")) == 1
-        if values["strategy"].name == "lora" and not fixed:
-            values["learning_rate"] *= LOW_RANK_FACTOR
+        if not fixed:
+            factor = STRATEGIES.get(values["strategy"].name).learning_rate_factor
+            values["learning_rate"] *= factor
         return self._space.recipe(**values)
 
     def _score_of(self, recipe: Recipe) -> float:
@@ -306,6 +305,18 @@ def default_epochs(rows: int) -> list[int]:
 def default_batch_size(rows: int) -> int:
     """Rows of a batch: 64 where they are many, for fewer and longer operations; else 32."""
     return 64 if rows >= _MANY_ROWS else 32
+
+
+def _cell(choices: dict[str, list[Any]], number: int) -> dict[str, int]:
+    """A cell of the grid of all combinations, as an index for each name.
+
+    The first name (the strategy) changes fastest, so that a grid cut short by `trials` has seen
+    every strategy.
+    """
+    picked = {}
+    for name, values in choices.items():
+        number, picked[name] = divmod(number, len(values))
+    return picked
 
 
 def _rank(outcome: Outcome) -> tuple[float, float]:

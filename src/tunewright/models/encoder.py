@@ -27,7 +27,7 @@ class Encoder:
     tokenizer: Any
     pooling: Pooling
     max_length: int
-    """The most tokens that the model takes."""
+    """Tokens at which a text is cut: the most that the model takes, or fewer."""
 
     @property
     def depth(self) -> int:
@@ -50,13 +50,17 @@ class Encoder:
         return self.pooling(states_btd, mask_bt)
 
 
-def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
+def load_encoder(
+    resolved: ResolvedModel, attention: str = "sdpa", max_length: int | None = None
+) -> Encoder:
     """Load a checked model folder in float32, without running any code it may bring.
 
     Args:
         resolved: the folder.
         attention: `eager` or `sdpa`, the implementation of attention in transformers; families
             without the latter stay with `eager`.
+        max_length: tokens at which texts are cut, if the model takes as many. It is kept with
+            what is saved of this encoder, so that a text is read the same way ever after.
 
     Raises:
         ModelError: when transformers cannot load it as an encoder.
@@ -93,12 +97,14 @@ def load_encoder(resolved: ResolvedModel, attention: str = "sdpa") -> Encoder:
     if attention != "eager" and getattr(backbone, f"_supports_{attention}", False):
         backbone.set_attn_implementation(attention)
     make_repeatable(backbone, backbone.config._attn_implementation)
+    most = _max_length(resolved.path, backbone.config, tokenizer)
+    tokenizer.model_max_length = min(max_length or most, most)
     return Encoder(
         resolved=resolved,
         backbone=backbone,
         tokenizer=tokenizer,
         pooling=Pooling.of_model(resolved.path),
-        max_length=_max_length(resolved.path, backbone.config, tokenizer),
+        max_length=tokenizer.model_max_length,
     )
 
 

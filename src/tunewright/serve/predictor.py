@@ -100,8 +100,7 @@ class CandidatePredictor(Predictor):
                     expected=str(description["model_hash"]),
                     fix="put the former model back, or run `tunewright run` again",
                 )
-            self._encoder = load_encoder(resolved)
-            self._max_length = int(description["max_length"])
+            self._encoder = load_encoder(resolved, max_length=int(description["max_length"]))
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         from tunewright.candidates.base import Texts
@@ -110,7 +109,7 @@ class CandidatePredictor(Predictor):
         if self._encoder is not None:
             from tunewright.train.workspace import embed_texts
 
-            vectors = embed_texts(self._encoder, texts, self._max_length)
+            vectors = embed_texts(self._encoder, texts)
         return self._candidate.probabilities(Texts(texts=texts, vectors_nd=vectors))
 
 

@@ -45,6 +45,9 @@ class Strategy(ABC):
 
     Settings: ClassVar[type[Config]]
     """The strategy's own configuration."""
+    learning_rate_factor: ClassVar[float] = 1.0
+    """Its best learning rate over that of moving the weights themselves, roughly: where the search
+    looks for it."""
 
     def __init__(self, settings: Config) -> None:
         self.settings = settings

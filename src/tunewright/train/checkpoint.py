@@ -44,7 +44,7 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_progress(path: Path) -> dict[str, Any]:
-    """The progress alone, without reading the tensors.
+    """The progress alone, without reading the tensors, and without torch.
 
     Raises:
         ModelError: when the file is damaged.
@@ -52,6 +52,6 @@ def load_progress(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     check_safetensors(path)
-    with safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="numpy") as file:
         progress: dict[str, Any] = json.loads(file.metadata()[_PROGRESS])
     return progress

@@ -99,13 +99,12 @@ class Workspace:
         resolved = resolve_model(
             self.spec.model, Path(self.spec.folder), allow_network=self.spec.allow_network
         )
-        return load_encoder(resolved, self.numerics.attention)
+        return load_encoder(resolved, self.numerics.attention, self.spec.max_length)
 
-    @cached_property
+    @property
     def max_length(self) -> int:
         """Tokens at which a text is cut."""
-        limit = self.encoder.max_length
-        return min(self.spec.max_length or limit, limit)
+        return self.encoder.max_length
 
     @cached_property
     def store(self) -> Store:
@@ -179,7 +178,7 @@ class Workspace:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Pooled vectors of any texts, float32 [n, d]."""
-        return embed_texts(self.encoder, texts, self.max_length)
+        return embed_texts(self.encoder, texts)
 
     def can_store(self, depth: int) -> bool:
         """Whether states entering block `depth` can be kept and run on from."""
@@ -198,14 +197,14 @@ class Workspace:
         }
 
 
-def embed_texts(encoder: Encoder, texts: Sequence[str], max_length: int) -> np.ndarray:
+def embed_texts(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
     """Pooled vectors of texts by the frozen model, float32 [n, d]."""
     import torch
 
     from tunewright.train.batches import scoring_batches
     from tunewright.train.source import SCORING_BATCH
 
-    source = TokenSource.of(tokenize(encoder.tokenizer, texts, max_length), encoder)
+    source = TokenSource.of(tokenize(encoder.tokenizer, texts, encoder.max_length), encoder)
     vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
     with torch.inference_mode():
         for rows in scoring_batches(source.lengths, SCORING_BATCH):

@@ -10,6 +10,7 @@ from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.evaluator import Evaluator
 from tunewright.experiment.final import final_trials
 from tunewright.train.recipe import Recipe, Trial
+from tunewright.workers.base import WorkerDiedError
 from tunewright.workflow.session import Session
 
 _TRAIN_TRIALS = "tunewright.experiment.trials:TrainTrials"
@@ -47,7 +48,34 @@ def evaluator_of(session: Session, ahead: Sequence[Trial] = ()) -> Evaluator:
 def train_trials(
     session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
 ) -> list[dict[str, Any]]:
-    """Train trials side by side in the worker; returns the progress of each."""
+    """Train trials side by side in the worker; returns the progress of each.
+
+    Where the worker dies over them again and again, each is tried alone, with all the memory there
+    is; one that kills its worker even so has failed, and the others go on.
+    """
+    try:
+        return _train_together(session, trials, horizons)
+    except WorkerDiedError as death:
+        if len(trials) == 1:
+            return [_killed(death)]
+        one_by_one = zip(trials, horizons, strict=True)
+        return [train_trials(session, [trial], [horizon])[0] for trial, horizon in one_by_one]
+
+
+def _killed(death: WorkerDiedError) -> dict[str, Any]:
+    """Progress of a trial that the worker does not survive; what it has cost is not known."""
+    return {
+        "failed": f"{death.what}; with more memory, `tunewright run --fresh` tries it again",
+        "cpu_seconds": 0.0,
+        "wall_seconds": 0.0,
+        "peak_memory_bytes": 0.0,
+        "fit_rows": 0,
+    }
+
+
+def _train_together(
+    session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
+) -> list[dict[str, Any]]:
     result = session.job(
         _TRAIN_TRIALS,
         {
