@@ -62,6 +62,7 @@ def audit(
     test: Sequence[str] = (),
     *,
     rejected: Sequence[dict[str, Any]] = (),
+    samples: Sequence[dict[str, Any]] = (),
     vectors: np.ndarray | None = None,
     labels: Sequence[str] | None = None,
     max_length: int = 20,
@@ -73,6 +74,7 @@ def audit(
     data = AuditInput(
         workspace=cast(Workspace, workspace),
         rejected=list(rejected),
+        samples=list(samples),
         seed=0,
         report_progress=lambda activity, done, total: None,
     )

@@ -14,6 +14,7 @@ CLEAN = clean_rows()
 CLEAN_TEST = [text for text, _ in clean_rows(90)[60:]]
 DESCRIBING = {"balance", "length"}
 """Checks that describe sound data too."""
+NOTHING_LEFT_OUT = {"too_short": 0, "cut": 0, "pairs_not_measured": 0}
 
 
 def clusters(labels: list[str], noise: float = 0.05) -> np.ndarray:
@@ -55,6 +56,13 @@ class TestDuplicates:
         (repeat,) = audit("duplicates", rows, CLEAN_TEST)
         assert places(repeat) == [("train.csv", 62), ("train.csv", 63)]
 
+    def test_symbols_make_texts_different(self) -> None:
+        said = ["👍", "👎", ":)", ":(", "???", "!!!", "I like C", "I like C++", "I like C#"]
+        rows = [*CLEAN, *((text, ("bill", "card")[n % 2]) for n, text in enumerate(said))]
+        assert audit("duplicates", rows) == []
+        assert audit("conflicting_labels", rows) == []
+        assert audit("leaks", [*CLEAN, ("👍", "bill"), ("ok :)", "card")], ["👎", "ok :("]) == []
+
 
 class TestNearDuplicates:
     def test_a_changed_word(self) -> None:
@@ -62,7 +70,7 @@ class TestNearDuplicates:
         rows = [*CLEAN, (" ".join([*words[:-1], "xy"]), "bill"), (CLEAN[5][0] + " zz", "card")]
         (found,) = audit("near_duplicates", rows, CLEAN_TEST)
         assert places(found) == [("train.csv", 61), ("train.csv", 62)]
-        assert found.numbers == {"clusters": 1, "largest": 3}
+        assert found.numbers == {"clusters": 1, "largest": 3, **NOTHING_LEFT_OUT}
         assert found.rows[0].detail == "near train.csv, row 6 (line 7)"
 
     def test_equal_texts_are_duplicates_instead(self) -> None:
@@ -70,6 +78,47 @@ class TestNearDuplicates:
 
     def test_pairs_with_test_rows_are_leaks_instead(self) -> None:
         assert audit("near_duplicates", CLEAN, [*CLEAN_TEST, CLEAN[5][0] + " zz"]) == []
+
+
+class TestWhereTheSearchStopsShort:
+    LONG = " ".join(str(number) for number in range(5000))
+
+    def test_short_and_long_texts_are_told_with_their_rows(self) -> None:
+        rows = [*CLEAN, ("ok", "bill"), ("OK!", "bill"), (self.LONG, "card")]
+        (found,) = audit("not_compared", rows, [*CLEAN_TEST, "no"])
+        assert (found.severity, found.count) == ("info", 4)
+        assert places(found) == [*(("train.csv", row) for row in (61, 62, 63)), ("test.csv", 31)]
+        assert found.numbers == {"too_short": 3, "cut": 1, "pairs_not_measured": 0}
+        assert found.rows[0].detail == "fewer than 5 characters: compared with no text"
+        assert found.rows[2].detail == "compared by its first 20,000 characters"
+        assert "4 texts were not, or not fully, compared" in found.message
+        assert (
+            "3 with fewer than 5 characters, 1 compared by the first 20,000 characters"
+            in found.message
+        )
+
+    def test_a_text_like_many_others_says_how_many_were_not_measured(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in ("similar", "duplicates"):
+            monkeypatch.setattr(f"tunewright.audit.{module}.MAX_NEIGHBOURS", 2)
+        template = "the battery of the garden guitar is broken again, order number"
+        rows = [*CLEAN[:2], *((f"{template} {letter}", "bill") for letter in "abcde")]
+        (found,) = audit("not_compared", rows)
+        assert places(found) == [("train.csv", 6), ("train.csv", 7)]
+        assert [row.detail for row in found.rows] == [
+            "perhaps like more than 2 others: not measured against 1 more text",
+            "perhaps like more than 2 others: not measured against 2 more texts",
+        ]
+        assert found.numbers == {"too_short": 0, "cut": 0, "pairs_not_measured": 1 + 2}
+
+    def test_the_findings_on_near_copies_carry_the_counts(self) -> None:
+        rows = [*CLEAN, (CLEAN[5][0] + " zz", "card"), ("ok", "bill"), (self.LONG, "card")]
+        test = [*CLEAN_TEST, CLEAN[8][0] + " zz", "no"]
+        (near,) = audit("near_duplicates", rows, test)
+        assert near.numbers | NOTHING_LEFT_OUT | {"too_short": 1, "cut": 1} == near.numbers
+        (leak,) = audit("near_leaks", rows, test)
+        assert leak.numbers | NOTHING_LEFT_OUT | {"too_short": 2, "cut": 1} == leak.numbers
 
 
 class TestLeaks:
@@ -93,7 +142,8 @@ class TestLeaks:
         (found,) = audit("near_leaks", rows, test)
         assert places(found) == [("test.csv", 31)]
         assert found.rows[0].detail == "near train.csv, row 9 (line 10)"
-        assert (found.severity, found.numbers) == ("warning", {"share_of_test": 1 / 33})
+        assert found.severity == "warning"
+        assert found.numbers == {"share_of_test": 1 / 33, **NOTHING_LEFT_OUT}
 
     def test_few_near_leaks_are_no_warning(self) -> None:
         test = [*CLEAN_TEST, *(text for text, _ in clean_rows(300)[90:]), CLEAN[8][0] + " zz"]
@@ -115,6 +165,22 @@ def test_rejected_rows_are_counted_by_reason() -> None:
     assert "1 row has no text" in found["empty_text"].message
     assert "10 rows have no label (9.7 % of all)" in found["missing_label"].message
     assert (found["bad_json"].severity, found["missing_label"].severity) == ("warning", "error")
+
+
+def test_rows_that_a_sample_left_in_the_file_are_counted() -> None:
+    samples = [
+        {"split": "train", "path": "train.csv#500", "rows_in_files": 2000, "rows_not_drawn": 1500},
+        {"split": "dev", "path": "dev.csv#500", "rows_in_files": 80, "rows_not_drawn": 0},
+    ]
+    (found,) = audit("not_drawn", CLEAN, CLEAN_TEST, samples=samples)
+    assert (found.severity, found.count, found.rows) == ("info", 1500, [])
+    assert found.message == "1,500 of 2,000 rows were not drawn (train: train.csv#500)"
+    assert found.numbers == {
+        "rows_in_files": 2000,
+        "rows_not_drawn": 1500,
+        "samples": samples[:1],
+    }
+    assert audit("not_drawn", CLEAN, CLEAN_TEST, samples=samples[1:]) == []
 
 
 class TestLabels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import pytest
 
 from tests.audit.helpers import WORDS
 from tunewright.audit.similar import GRAM_CHARACTERS, THRESHOLD, SimilarTexts
@@ -60,6 +61,7 @@ def test_pairs_are_sorted_and_repeat_themselves() -> None:
 def test_equal_and_very_short_texts_are_left_out() -> None:
     text = "the battery of the garden guitar"
     assert find([text, text, "", "", "abc", "abcd"]).pairs == []
+    assert find([text, "abc", text, "abcd", "abcde"]).limits.too_short == (1, 3)
     # A near copy is reported once, with the first of the equal ones.
     assert [pair[:2] for pair in find([text, text, text + "s", text + "s"]).pairs] == [(0, 2)]
 
@@ -83,3 +85,21 @@ def test_progress_reaches_its_end() -> None:
     texts = varied_texts(40)
     assert SimilarTexts(texts, lambda activity, done, total: told.append((done, total))).pairs
     assert told[-1][0] == told[-1][1] == len(set(texts))
+
+
+def test_what_is_not_compared_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.audit.similar.MAX_NEIGHBOURS", 3)
+    monkeypatch.setattr("tunewright.audit.similar.MAX_CHARACTERS", 60)
+    start = "the battery of the garden guitar is broken, number"
+    texts = ["ok", *(f"{start} {letter}" for letter in "abcdef"), start + " and more" * 3, "no"]
+    similar = find(texts)
+    assert similar.limits.too_short == (0, 8)
+    assert similar.limits.cut == (7,)
+    left_out = similar.limits.pairs_not_measured
+    assert set(left_out) >= {5, 6}, "those with more than three texts like them before them"
+    assert all(count > 0 for count in left_out.values())
+    measured = [pair for pair in similar.pairs if pair[1] == 6]
+    assert len(measured) == 3
+    some = similar.limits.among(range(6))
+    assert (some.too_short, some.cut, set(some.pairs_not_measured)) == ((0,), (), {5})
+    assert some.numbers() == {"too_short": 1, "cut": 0, "pairs_not_measured": left_out[5]}

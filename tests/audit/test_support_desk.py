@@ -20,6 +20,7 @@ from tunewright.workers.in_process import InProcessWorker
 
 WITHOUT_MODEL = [
     "rejected",
+    "not_drawn",
     "duplicates",
     "near_duplicates",
     "leaks",
@@ -142,6 +143,13 @@ def test_near_duplicates_in_train(findings: Findings, planted: dict[str, Any]) -
     found = listed(findings["near_duplicates"])
     assert all(pair & found for pair in expected)
     assert len(found) <= 2 * len(expected)
+
+
+def test_rows_that_were_not_drawn(tmp_path: Path, findings: Findings) -> None:
+    assert "not_drawn" not in findings
+    found = audit(tmp_path, ["not_drawn"], "no such model", train_rows=600)["not_drawn"]
+    assert found["count"] == found["numbers"]["rows_in_files"] - 600
+    assert found["numbers"]["samples"][0]["split"] == "train"
 
 
 def test_a_sound_part_is_left_in_peace(findings: Findings) -> None:

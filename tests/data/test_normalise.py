@@ -22,12 +22,63 @@ from tunewright.data.normalise import normalise
         ("café", "café"),
         ("cafe\N{COMBINING ACUTE ACCENT}", "café"),
         ("私の、カード。", "私の カード"),
-        ("?!…", ""),
+        ("“Great”, she said…", "great she said"),
+        ("I can`t", "i can t"),
+        ("I can´t", "i can t"),
+        ("a\x00b", "a b"),
+        ("  50 % \t OFF ", "50 % off"),
+        ("１．５", "1.5"),
+        ("http://a.b/c", "http a b c"),
         ("", ""),
+        (" \n ", ""),
+        ("\N{ZERO WIDTH SPACE}", ""),
     ],
 )
 def test_known_forms(text: str, expected: str) -> None:
     assert normalise(text) == expected
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("👍", "👎", "👍🏽", "👍🏿", "👍 👍"),
+        ("great 👍", "great 👎", "great"),
+        ("❤", "💔", "🖤"),
+        ("🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", "🏴"),
+        (":)", ":(", ":-(", ";)", "=)", ":/"),
+        ("Thanks :)", "Thanks :(", "Thanks :'(", "Thanks"),
+        ("???", "...", "!", "-", ""),
+        ("C", "C++", "C#"),
+        ("a + b", "a - b", "a = b"),
+        ("x > 1", "x < 1"),
+        ("£50", "$50", "50", "50%"),
+        ("R&D", "R D"),
+        ("@home", "home"),
+        ("§ 5", "5"),
+        ("5 degrees", "-5 degrees"),
+        ("1.5", "1,5", "1/5", "1:5", "15"),
+        ("कि", "का", "क"),  # the same consonant with the vowels i, aa and a
+    ],
+)
+def test_what_is_said_by_symbols_stays_different(texts: tuple[str, ...]) -> None:
+    assert len({normalise(text) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("I ❤ it", "I ❤\N{VARIATION SELECTOR-16} it"),
+        ("👩\N{ZERO WIDTH JOINER}💻", "👩💻"),
+        ("co\N{SOFT HYPHEN}operate", "cooperate"),
+        ("\ufeffhello", "hello"),
+        ("١٠٪", "\N{RIGHT-TO-LEFT MARK}١٠٪"),
+        ("Ｃ＃", "c#"),
+        (":)", "：）"),
+        ("???", " ??? "),
+    ],
+)
+def test_what_nobody_sees_makes_no_difference(first: str, second: str) -> None:
+    assert normalise(first) == normalise(second)
 
 
 @given(st.text())
@@ -38,4 +89,10 @@ def test_white_space_is_folded(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="ascii")))
 def test_case_and_a_full_stop_never_matter(text: str) -> None:
-    assert normalise(text) == normalise(text.upper()) == normalise(f" {text}.")
+    words = f"So: {text}"  # a text of punctuation alone is told by it
+    assert normalise(words) == normalise(words.upper()) == normalise(f" {words}.")
+
+
+@given(st.text())
+def test_a_text_in_which_something_can_be_seen_has_a_form(text: str) -> None:
+    assert normalise(f"{text}?") != ""

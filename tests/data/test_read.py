@@ -186,6 +186,23 @@ def test_a_sample_is_seeded_ordered_and_of_the_right_size(write: Write, read: Re
     assert read("t.csv#5000").rows_read == 1000
 
 
+def test_rows_that_are_not_drawn_are_counted(write: Write, read: Read) -> None:
+    for name, count in (("a", 70), ("b", 30), ("c", 20)):
+        write(f"{name}.csv", "text,label\n" + "".join(f"{name} {n},x\n" for n in range(count)))
+    write("bad.csv", "text,label\n" + "broken\n" * 9 + "fine,x\n")
+    result = read(["[ab].csv#60", "c.csv", "bad.csv#5"])
+    assert (result.rows_in_files, result.rows_not_drawn, result.rows_read) == (130, 45, 85)
+    told = result.description
+    assert (told["rows_in_files"], told["rows_not_drawn"], told["rows_read"]) == (130, 45, 85)
+    assert [file["rows"] for file in told["files"]] == [70, 30, 20, 10]
+    assert told["samples"] == [
+        {"path": "[ab].csv#60", "rows_in_files": 100, "rows_not_drawn": 40},
+        {"path": "bad.csv#5", "rows_in_files": 10, "rows_not_drawn": 5},
+    ]
+    whole = read(["c.csv", "a.csv#500"])
+    assert (whole.rows_in_files, whole.rows_not_drawn) == (90, 0)
+
+
 def test_the_sample_depends_on_the_seed(write: Write, tmp_path: Path) -> None:
     write("t.csv", "text,label\n" + "".join(f"text {n},x\n" for n in range(1000)))
     config = DataConfig(train="t.csv", text="text", label="label")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tunewright.decide.config import DecisionConfig
 from tunewright.decide.rule import Contender
-from tunewright.evaluate.paired import Comparison, compare_right_wrong
+from tunewright.evaluate.paired import Comparison, compare_right_wrong, corrected
 from tunewright.evaluate.resample import Settings
 
 
@@ -23,10 +23,12 @@ def compare(
 ) -> dict[tuple[str, str], Comparison]:
     """Every ordered pair of candidates, from bool arrays of right answers."""
     settings = Settings(level=1 - config.alpha, margin=config.margin)
-    return {
-        (a, b): compare_right_wrong(right[a].astype(float), right[b].astype(float), settings)
-        for a, b in permutations(right, 2)
-    }
+    return corrected(
+        {
+            (a, b): compare_right_wrong(right[a].astype(float), right[b].astype(float), settings)
+            for a, b in permutations(right, 2)
+        }
+    )
 
 
 def pattern(both: int, only_a: int, only_b: int, neither: int) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,8 @@ def test_cannot_tell_names_the_items_needed() -> None:
     _, verdict = verdict_of(given(tune=0.86, probe=0.88))
     assert verdict["decision"] == "cannot_tell"
     assert verdict["items_needed"] > 500
-    assert "more test items would settle it" in verdict["sentence"]
+    told = f"a new test set of about {verdict['items_needed']:,} items would settle it in 80 % of"
+    assert told in verdict["sentence"]
     assert verdict["winner"] in {"probe", "tune"}
 
 
@@ -167,6 +169,40 @@ def test_groups_switch_to_cluster_statistics() -> None:
     evidence = build_evidence(given(groups=True))
     assert all("McNemar" not in c["test"] for c in evidence["comparisons"])
     assert evidence["comparisons"][0]["test"] != build_evidence(given())["comparisons"][0]["test"]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_beaten_is_told_with_the_p_value_that_decided_it(metric: str) -> None:
+    """What the reasons print, what the table shows and what the rule read are one number."""
+    for tune in (0.82, 0.84, 0.86, 0.88, 0.90):
+        inputs = given(tune=tune, probe=0.8)
+        inputs = replace(inputs, config=DecisionConfig(metric=metric))  # type: ignore[arg-type]
+        majority = inputs.finalists[0]
+        inputs.finalists[0] = replace(majority, test=_answers("majority", inputs.test, 0.79, 77))
+        evidence, verdict = verdict_of(inputs)
+        p_of = {frozenset((c["a"], c["b"])): c["p_corrected"] for c in evidence["comparisons"]}
+        comparisons = compare_all(inputs)
+        for names, comparison in comparisons.items():
+            assert comparison.p_corrected == p_of[frozenset(names)]
+        p = p_of[frozenset(("probe", "tune"))]
+        told = [line for line in verdict["reasons"] if "is beaten" in line]
+        assert bool(told) == (p < inputs.config.alpha)
+
+
+def test_slices_know_of_groups() -> None:
+    inputs = given(groups=True)
+    inputs = replace(
+        inputs, info=replace(inputs.info, columns={"part": _group_halves(inputs.test)})
+    )
+    slices = [s for s in details_of(inputs, "tune", "probe")["slices"] if s["name"] == "part"]
+    assert {s["interval"]["method"] for s in slices} == {"bca"}
+    plain = details_of(given(), "tune", "probe")["slices"]
+    assert {s["interval"]["method"] for s in plain} == {"wilson"}
+
+
+def _group_halves(items: Items) -> list[str | None]:
+    assert items.groups is not None
+    return ["first" if int(group[1:]) < 60 else "second" for group in items.groups]
 
 
 def test_evidence_is_a_pure_function() -> None:

@@ -8,12 +8,10 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
 from tunewright.evaluate.calibration import (
-    brier_score,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
     softmax,
-    top_label_brier_score,
 )
 
 rng = np.random.default_rng(5)
@@ -67,17 +65,6 @@ def test_one_item_and_certainty() -> None:
     assert expected_calibration_error([1.0] * 9, [False] * 9).error == 1.0
 
 
-def test_brier_scores() -> None:
-    probabilities = softmax(LOGITS)
-    one_hot = np.eye(4)[TARGETS]
-    expected = ((probabilities - one_hot) ** 2).sum(axis=1).mean()
-    assert brier_score(probabilities, TARGETS) == pytest.approx(expected)
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == TARGETS
-    assert top_label_brier_score(confidence, right) == pytest.approx(
-        sklearn_metrics.brier_score_loss(right, confidence)
-    )
-
-
 def test_log_likelihood_equals_sklearn() -> None:
     probabilities = softmax(LOGITS)
     of_target = probabilities[np.arange(600), TARGETS]
@@ -123,8 +110,6 @@ def test_large_logits_stay_finite() -> None:
         lambda: expected_calibration_error([1.5], [True]),
         lambda: expected_calibration_error([0.5], [0.3]),
         lambda: expected_calibration_error([0.5], [True], bins=0),
-        lambda: brier_score([[0.5, 0.2]], [0]),
-        lambda: brier_score(np.zeros((0, 2)), []),
         lambda: fit_temperature([[np.inf, 0.0]], [0]),
         lambda: fit_temperature([[1.0, 0.0]], [2]),
         lambda: softmax([[1.0]], temperature=0),

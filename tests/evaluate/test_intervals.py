@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from statsmodels.stats.proportion import proportion_confint
 
 from tunewright.evaluate.intervals import (
     bca,
     bca_p_value,
-    cluster_bootstrap,
     difference_interval,
     mean_interval,
-    newcombe,
     tango_interval,
     tango_score,
     wilson,
@@ -35,21 +33,6 @@ def test_wilson_equals_statsmodels(successes: int, items: int, level: float) -> 
     expected = proportion_confint(successes, items, alpha=1 - level, method="wilson")
     found = wilson(successes, items, level)
     assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    "counts", [(56, 70, 48, 80), (10, 10, 0, 10), (0, 5, 0, 9), (9, 10, 3, 10)]
-)
-def test_newcombe_equals_statsmodels(counts: tuple[int, int, int, int]) -> None:
-    expected = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
-    found = newcombe(*counts)
-    assert (found.low, found.high) == pytest.approx(expected, abs=1e-9)
-
-
-def test_newcombe_published_example() -> None:
-    # Newcombe 1998, table II (a), method 10: 56/70 against 48/80.
-    found = newcombe(56, 70, 48, 80)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +211,7 @@ def test_clusters_of_equal_items_count_once() -> None:
     values = np.random.default_rng(7).random(50)
     repeated, names = np.repeat(values, 6), np.repeat(np.arange(50), 6)
     alone = mean_interval(values, settings=Settings(resamples=20_000))
-    clustered = cluster_bootstrap(repeated, names, Settings(resamples=20_000))
+    clustered = mean_interval(repeated, names, Settings(resamples=20_000))
     naive = mean_interval(repeated)
     assert (clustered.low, clustered.high) == pytest.approx((alone.low, alone.high), abs=3e-3)
     assert naive.high - naive.low < 0.5 * (clustered.high - clustered.low)
@@ -236,7 +219,7 @@ def test_clusters_of_equal_items_count_once() -> None:
 
 def test_few_groups_are_noted() -> None:
     names = np.repeat(["x", "y", "z"], 10)
-    found = cluster_bootstrap(np.random.default_rng(0).random(30), names, FAST)
+    found = mean_interval(np.random.default_rng(0).random(30), names, FAST)
     assert "only 3 groups" in found.note
 
 
@@ -244,7 +227,7 @@ def test_no_variation_never_claims_certainty() -> None:
     perfect = mean_interval(np.ones(40), settings=FAST)
     assert (perfect.low, perfect.high) == (wilson(40, 40).low, 1.0)
     assert perfect.note == "no variation to resample"
-    one_group = cluster_bootstrap(np.array([1.0, 0.0, 1.0]), ["x", "x", "x"], FAST)
+    one_group = mean_interval(np.array([1.0, 0.0, 1.0]), ["x", "x", "x"], FAST)
     assert one_group.high - one_group.low > 0.5
     alike = difference_interval(resample(mean_units(np.zeros(40), None), mean_statistic, FAST))
     assert (alike.low, alike.high) == pytest.approx(
@@ -260,7 +243,6 @@ def test_no_variation_never_claims_certainty() -> None:
     [
         lambda: wilson(0, 0),
         lambda: wilson(3, 2),
-        lambda: newcombe(1, 2, 0, 0),
         lambda: tango_interval(0, 0, 0),
         lambda: tango_interval(3, 3, 5),
         lambda: tango_interval(-1, 0, 5),

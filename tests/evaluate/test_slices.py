@@ -12,6 +12,7 @@ from tunewright.evaluate.resample import Settings
 from tunewright.evaluate.slices import fisher_midp, length_slices, slice_report
 
 rng = np.random.default_rng(9)
+FAST = Settings(resamples=500)
 
 
 def _slow_fisher_midp(right_in: int, n_in: int, right_out: int, n_out: int) -> float:
@@ -143,6 +144,49 @@ def test_graded_slices_are_tested_like_pooled_means() -> None:
     )
 
 
+def _visits(seed: int, weak: float = 0.0) -> tuple[np.ndarray, list[str], list[int]]:
+    """Right answers to items of 60 customers, who differ; half of the customers come by chat."""
+    draws = np.random.default_rng(seed)
+    customers = np.repeat(np.arange(60), draws.integers(1, 20, 60))
+    channel = draws.permutation(np.arange(60) % 2)[customers]
+    easy = draws.choice([0.55, 0.98], 60)[customers]
+    right = draws.random(customers.size) < easy - weak * channel
+    return right, ["chat" if c else "mail" for c in channel], customers.tolist()
+
+
+def test_groups_are_not_taken_for_independent_items() -> None:
+    """Nothing sets the channels apart but which customers happened to use them."""
+    found = {"grouped": 0, "itemwise": 0}
+    for seed in range(40):
+        right, channel, customers = _visits(seed)
+        for name, groups in (("grouped", customers), ("itemwise", None)):
+            report = slice_report(right, columns={"channel": channel}, groups=groups, settings=FAST)
+            found[name] += report.weakest is not None
+    assert found["grouped"] <= 5  # 5 % of 40 is 2
+    assert found["itemwise"] >= 9
+
+
+def test_a_weakness_of_many_groups_is_found() -> None:
+    right, channel, customers = _visits(seed=3, weak=0.5)
+    report = slice_report(right, columns={"channel": channel}, groups=customers, settings=FAST)
+    assert report.weakest is not None
+    assert report.weakest.value == "chat"
+    alone = slice_report(right, columns={"channel": channel}, settings=FAST).slices[0]
+    grouped = report.slices[0]
+    assert grouped.score == alone.score
+    assert grouped.difference == alone.difference
+    assert grouped.interval.method == "bca"
+    width = alone.interval.high - alone.interval.low
+    assert grouped.interval.high - grouped.interval.low > 1.3 * width
+
+
+def test_groups_of_one_item_change_nothing() -> None:
+    right, channel, _ = _visits(seed=4)
+    alone = slice_report(right, columns={"channel": channel})
+    named = slice_report(right, columns={"channel": channel}, groups=np.arange(right.size))
+    assert named == alone
+
+
 @pytest.mark.parametrize("scores", [[1.0] * 6, [0.0] * 6, [0.3] * 6])
 def test_scores_without_variation(scores: list[float]) -> None:
     report = slice_report(scores, labels=list("aabbcc"), settings=Settings(resamples=200))
@@ -178,6 +222,7 @@ def test_the_result_does_not_depend_on_the_order_of_items() -> None:
         lambda: slice_report([1.0], labels=["x", "y"]),
         lambda: slice_report([1.0], columns={"c": ["x", "y"]}),
         lambda: slice_report([1.0], lengths=[1, 2]),
+        lambda: slice_report([1.0], labels=["x"], groups=["g", "h"]),
         lambda: fisher_midp(3, 2, 0, 1),
         lambda: fisher_midp(0, 0, 0, 1),
     ],

@@ -7,11 +7,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from tests.datasets import dataset
 from tests.experiment.helpers import recipe, two_label_data
 from tunewright.core.seeds import derive_seed
 from tunewright.data.dataset import Dataset
 from tunewright.experiment.config import FinalConfig
-from tunewright.experiment.final import final_trials, use_soup
+from tunewright.experiment.final import dev_temperature, final_trials, use_soup
 from tunewright.experiment.trials import training_set
 
 WITH_DEV = two_label_data(train=60, dev=40)
@@ -69,3 +70,26 @@ def test_dev_decides_on_the_soup(
 ) -> None:
     config = FinalConfig(seeds=seeds, soup=soup)
     assert use_soup(config, soup_score, [0.88, 0.90, 0.92]) is expected
+
+
+class TestTemperature:
+    def test_a_label_that_its_fold_could_not_learn_says_nothing(self) -> None:
+        """One row of a third label: the fold that holds it out has never seen the label."""
+        rng = np.random.default_rng(0)
+        rows = [(f"text {n}", "ab"[n % 2]) for n in range(60)]
+        folds = [n % 3 for n in range(60)]
+        without = dataset(rows, folds=folds)
+        rare = dataset([*rows, ("text 60", "c")], folds=[*folds, 0])
+        targets = rare.fit.targets
+        logits = rng.normal(size=(61, 3))
+        logits[np.arange(61), targets] += 1.0
+        logits[:, 2] = -30.0
+        expected = dev_temperature(logits[:60, :2], without)
+        assert expected is not None
+        assert dev_temperature(logits, rare) == pytest.approx(expected, rel=1e-3)
+
+    def test_what_dev_does_not_determine_is_not_made_up(self) -> None:
+        data = two_label_data(train=60, dev=40)
+        targets = data.fit.targets[data.scored_rows]
+        always_right = np.where(np.arange(2) == targets[:, None], 0.5, -0.5)
+        assert dev_temperature(always_right, data) is None

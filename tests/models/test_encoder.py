@@ -116,9 +116,10 @@ def test_without_a_card_the_mean_is_taken_and_said(tmp_path: Path) -> None:
 
 
 def test_pooling_equals_sentence_transformers(tiny_model: Path) -> None:
-    sentence_transformers = pytest.importorskip("sentence_transformers")
+    from sentence_transformers import SentenceTransformer
+
     texts = ["help my card", "where is the refund of my order please", "hello"]
-    expected = sentence_transformers.SentenceTransformer(str(tiny_model)).encode(texts)
+    expected = SentenceTransformer(str(tiny_model)).encode(texts)
     encoder = _load(tiny_model)
     found = encoder.tokenizer(texts, padding=True, return_tensors="pt")
     with torch.no_grad():
@@ -156,7 +157,7 @@ def test_remote_code_is_never_run(tiny_model: Path, tmp_path: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.E", "AutoModel": "evil.M"}}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="transformers cannot load"):
+    with pytest.raises(ModelError, match="never run"):
         _load(folder)
     assert not trace.exists()
 

@@ -32,3 +32,12 @@ def test_a_served_finalist_cuts_texts_where_the_measured_one_did(
     np.testing.assert_allclose(predictor.probabilities(texts), measured, atol=1e-5)
     cut = [" ".join(text.split()[:3]) for text in texts]  # [CLS] and [SEP] are tokens too
     np.testing.assert_allclose(predictor.probabilities(cut), measured, atol=1e-5)
+
+
+@pytest.mark.parametrize("candidate", ["tune", "probe"])
+def test_a_relative_path_will_do(
+    finished_project: Path, monkeypatch: pytest.MonkeyPatch, candidate: str
+) -> None:
+    monkeypatch.chdir(finished_project.parent)
+    predictor = load_predictor(Path("study/candidates") / candidate, Path())
+    assert predictor.predict([{"text": "my card is lost"}])[0].label in predictor.labels

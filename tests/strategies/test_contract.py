@@ -141,7 +141,8 @@ def test_unknown_settings_are_refused() -> None:
 
 
 def test_the_saved_model_loads_in_sentence_transformers(tiny_model: Path, tmp_path: Path) -> None:
-    sentence_transformers = pytest.importorskip("sentence_transformers")
+    from sentence_transformers import SentenceTransformer
+
     encoder = helpers.load(tiny_model)
     tokens, data = helpers.problem(encoder, 40)
     member = helpers.run(encoder, tokens, data, tmp_path / "t", helpers.trial("full"))
@@ -152,5 +153,5 @@ def test_the_saved_model_loads_in_sentence_transformers(tiny_model: Path, tmp_pa
     from tests.conftest import make_rows
 
     texts = [text for text, _ in make_rows(40, seed=3)]
-    found = sentence_transformers.SentenceTransformer(str(tmp_path / "m")).encode(texts)
+    found = SentenceTransformer(str(tmp_path / "m")).encode(texts)
     np.testing.assert_allclose(found, logits, rtol=1e-3, atol=1e-3)

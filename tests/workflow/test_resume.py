@@ -248,7 +248,9 @@ class TestMinutes:
         monkeypatch.setattr("tunewright.workflow.session.monotonic", lambda: 0.0)
         result, _ = run(small_project, until="plan", minutes=0.001)
         notes = result.stages["plan"]["notes"]
-        assert notes[0] == "to fit your time: one seed at each size of the learning curve"
+        assert "to fit your time: no learning curve" in notes
+        assert not [note for note in notes if "sizes" in note or "seed" in note], "superseded"
+        assert "curve" not in [step["step"] for step in result.stages["plan"]["steps"]]
         assert "even so it is estimated to take" in notes[-1]
         planned = result.stages["plan"]["training"]
         assert planned["curve"]["fractions"] == []

@@ -8,8 +8,10 @@ CHECKS: Registry[Check] = Registry(
     base="tunewright.audit.base:Check",
     builtin={
         "rejected": "tunewright.audit.rows:RejectedRows",
+        "not_drawn": "tunewright.audit.rows:RowsNotDrawn",
         "duplicates": "tunewright.audit.duplicates:Duplicates",
         "near_duplicates": "tunewright.audit.duplicates:NearDuplicates",
+        "not_compared": "tunewright.audit.duplicates:NotCompared",
         "leaks": "tunewright.audit.leaks:Leaks",
         "near_leaks": "tunewright.audit.leaks:NearLeaks",
         "conflicting_labels": "tunewright.audit.duplicates:ConflictingLabels",

@@ -63,6 +63,8 @@ class AuditInput:
     """Rows of `rejected.jsonl`."""
     seed: int
     report_progress: Callable[[str, int, int], None]
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    """`samples` of `splits.json`: what each path with a sample size left in its files."""
 
     @cached_property
     def fit(self) -> Part:

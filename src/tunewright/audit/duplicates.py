@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from tunewright.audit.base import AuditInput, Check, Finding, Row, row_of
+from tunewright.audit.similar import GRAM_CHARACTERS, MAX_CHARACTERS, MAX_NEIGHBOURS
 from tunewright.core.units import format_count
 
 
@@ -82,7 +83,8 @@ class NearDuplicates(Check):
     """Training texts that differ by a few characters or words."""
 
     def run(self, data: AuditInput) -> list[Finding]:
-        clusters = data.similar.clusters(range(len(data.fit)))
+        fit_rows = range(len(data.fit))
+        clusters = data.similar.clusters(fit_rows)
         extra = sum(len(rows) - 1 for rows in clusters)
         if not extra:
             return []
@@ -102,6 +104,55 @@ class NearDuplicates(Check):
                     for rows in clusters
                     for row in rows[1:]
                 ],
-                numbers={"clusters": len(clusters), "largest": len(clusters[0])},
+                numbers={
+                    "clusters": len(clusters),
+                    "largest": len(clusters[0]),
+                    **data.similar.limits.among(fit_rows).numbers(),
+                },
             )
         ]
+
+
+class NotCompared(Check):
+    """Where the search for near duplicates and near leaks stops short."""
+
+    def run(self, data: AuditInput) -> list[Finding]:
+        limits = data.similar.limits
+        details: dict[int, list[str]] = defaultdict(list)
+        for row in limits.too_short:
+            details[row].append(f"fewer than {GRAM_CHARACTERS} characters: compared with no text")
+        for row in limits.cut:
+            details[row].append(f"compared by its first {MAX_CHARACTERS:,} characters")
+        for row, pairs in limits.pairs_not_measured.items():
+            details[row].append(
+                f"perhaps like more than {MAX_NEIGHBOURS} others: "
+                f"not measured against {format_count(pairs, 'more text')}"
+            )
+        if not details:
+            return []
+        numbers = limits.numbers()
+        told = [
+            (numbers["too_short"], f"with fewer than {GRAM_CHARACTERS} characters"),
+            (numbers["cut"], f"compared by the first {MAX_CHARACTERS:,} characters"),
+            (len(limits.pairs_not_measured), f"perhaps like more than {MAX_NEIGHBOURS} others"),
+        ]
+        return [
+            Finding(
+                check="not_compared",
+                severity="info",
+                count=len(details),
+                message=f"{format_count(len(details), 'text')} "
+                f"{'was' if len(details) == 1 else 'were'} not, or not fully, compared for near "
+                "duplicates: " + ", ".join(f"{count:,} {why}" for count, why in told if count),
+                consequence="near duplicates and near leaks among them may be missed; equal texts "
+                "are found all the same",
+                rows=[self._row(data, row, "; ".join(details[row])) for row in sorted(details)],
+                numbers=numbers,
+            )
+        ]
+
+    def _row(self, data: AuditInput, row: int, detail: str) -> Row:
+        first_test = len(data.fit)
+        if row < first_test:
+            return row_of(data.fit, row, detail)
+        return row_of(data.test, row - first_test, detail)

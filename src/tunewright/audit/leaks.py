@@ -72,7 +72,7 @@ class NearLeaks(Check):
                 fix="if they come from a template, name a column that tells the templates apart "
                 "as `group:`",
                 rows=rows,
-                numbers={"share_of_test": share},
+                numbers={"share_of_test": share, **data.similar.limits.numbers()},
             )
         ]
 

@@ -1,4 +1,4 @@
-"""Rows that could not be used at all."""
+"""Rows that could not be used at all, and rows that a sample left in the file."""
 
 from __future__ import annotations
 
@@ -52,3 +52,26 @@ class RejectedRows(Check):
             fix="mend or remove them in the file; they are listed with their place",
             rows=rows,
         )
+
+
+class RowsNotDrawn(Check):
+    """Counts the rows that a path with a sample size (`train.csv#500`) left in its files."""
+
+    def run(self, data: AuditInput) -> list[Finding]:
+        short = [sample for sample in data.samples if sample["rows_not_drawn"]]
+        if not short:
+            return []
+        left = sum(sample["rows_not_drawn"] for sample in short)
+        whole = sum(sample["rows_in_files"] for sample in short)
+        told = ", ".join(f"{sample['split']}: {sample['path']}" for sample in short)
+        return [
+            Finding(
+                check="not_drawn",
+                severity="info",
+                count=left,
+                message=f"{left:,} of {format_count(whole, 'row')} "
+                f"{'was' if left == 1 else 'were'} not drawn ({told})",
+                consequence="they are in no part of the study and were not checked",
+                numbers={"rows_in_files": whole, "rows_not_drawn": left, "samples": short},
+            )
+        ]

@@ -8,8 +8,8 @@ from typing import Any
 from tunewright.audit import CHECKS
 from tunewright.audit.base import AuditInput, Finding
 from tunewright.core.events import Progress
-from tunewright.core.files import write_json
-from tunewright.data.dataset import REJECTED_FILE
+from tunewright.core.files import read_json, write_json
+from tunewright.data.dataset import REJECTED_FILE, SPLITS_FILE
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
 
@@ -31,6 +31,7 @@ class Audit(JobHandler):
             rejected=_read_rejected(workspace),
             seed=int(payload["seed"]),
             report_progress=report,
+            samples=read_json(workspace.layout.data / SPLITS_FILE).get("samples", []),
         )
         findings = [
             finding

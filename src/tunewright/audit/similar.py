@@ -3,22 +3,55 @@
 Broder 1997, "On the resemblance and containment of documents". A text is the set of its character
 5-grams (after normalisation); two texts are near-duplicates when their sets overlap by 70 % or
 more (Jaccard). MinHash with banding (rensa) proposes pairs and every proposed pair is measured, so
-there are no false alarms, and few misses.
+there are no false alarms, and few misses. Where the search stops short it says so: see `Limits`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 GRAM_CHARACTERS = 5
+"""A text with fewer holds no such run, so there is nothing to compare it by."""
 THRESHOLD = 0.7
+MAX_CHARACTERS = 20_000
+"""The rest of a longer text is not compared, so that one book does not hold up the audit."""
+MAX_NEIGHBOURS = 200
+"""Of the earlier texts that are proposed for one text, this many are measured: among thousands of
+copies of one template the pairs grow with the square, and say nothing new."""
 _PERMUTATIONS = 128
 _BANDS = 32
-_MAX_CHARACTERS = 20_000
-_MAX_NEIGHBOURS = 200
 _ROWS_PER_PROGRESS = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Where the search stopped short; rows by their number."""
+
+    too_short: tuple[int, ...]
+    """Rows that were compared with nothing (fewer than `GRAM_CHARACTERS` characters)."""
+    cut: tuple[int, ...]
+    """Rows of which the first `MAX_CHARACTERS` characters were compared."""
+    pairs_not_measured: dict[int, int]
+    """Proposed pairs left out, by the later row of the pair (more than `MAX_NEIGHBOURS`)."""
+
+    def among(self, rows: Container[int]) -> Limits:
+        """The limits that concern some of the rows."""
+        return Limits(
+            too_short=tuple(row for row in self.too_short if row in rows),
+            cut=tuple(row for row in self.cut if row in rows),
+            pairs_not_measured={r: n for r, n in self.pairs_not_measured.items() if r in rows},
+        )
+
+    def numbers(self) -> dict[str, int]:
+        """Counts, as findings carry them."""
+        return {
+            "too_short": len(self.too_short),
+            "cut": len(self.cut),
+            "pairs_not_measured": sum(self.pairs_not_measured.values()),
+        }
 
 
 class SimilarTexts:
@@ -38,6 +71,21 @@ class SimilarTexts:
     @cached_property
     def pairs(self) -> list[tuple[int, int, float]]:
         """`(i, j, similarity)` with i < j, one entry for each pair of distinct texts."""
+        return self._search[0]
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What was not compared, or not whole."""
+        lengths = [len(text) for text in self._texts]
+        return Limits(
+            too_short=tuple(row for row, n in enumerate(lengths) if n < GRAM_CHARACTERS),
+            cut=tuple(row for row, n in enumerate(lengths) if n > MAX_CHARACTERS),
+            pairs_not_measured=self._search[1],
+        )
+
+    @cached_property
+    def _search(self) -> tuple[list[tuple[int, int, float]], dict[int, int]]:
+        """The pairs, and for some rows how many proposed pairs were not measured."""
         from rensa import RMinHash, RMinHashLSH
 
         first: dict[str, int] = {}
@@ -48,10 +96,14 @@ class SimilarTexts:
         grams = {row: _grams(self._texts[row]) for row in rows}
         index = RMinHashLSH(THRESHOLD, _PERMUTATIONS, _BANDS)
         found: list[tuple[int, int, float]] = []
+        not_measured: dict[int, int] = {}
         for done, row in enumerate(rows):
             sketch = RMinHash(_PERMUTATIONS, 42)
             sketch.update(sorted(grams[row]))
-            for other in sorted(index.query(sketch))[:_MAX_NEIGHBOURS]:
+            proposed = sorted(index.query(sketch))
+            if len(proposed) > MAX_NEIGHBOURS:
+                not_measured[row] = len(proposed) - MAX_NEIGHBOURS
+            for other in proposed[:MAX_NEIGHBOURS]:
                 similarity = _jaccard(grams[row], grams[other])
                 if similarity >= THRESHOLD:
                     found.append((other, row, similarity))
@@ -59,7 +111,7 @@ class SimilarTexts:
             if done % _ROWS_PER_PROGRESS == 0:
                 self._report("near duplicates", done, len(rows))
         self._report("near duplicates", len(rows), len(rows))
-        return sorted(found)
+        return sorted(found), not_measured
 
     def clusters(self, among: range) -> list[list[int]]:
         """Rows of a range that are linked by near-duplicate pairs, largest cluster first."""
@@ -80,7 +132,7 @@ class SimilarTexts:
 
 
 def _grams(text: str) -> set[str]:
-    text = text[:_MAX_CHARACTERS]
+    text = text[:MAX_CHARACTERS]
     return {
         text[start : start + GRAM_CHARACTERS] for start in range(len(text) - GRAM_CHARACTERS + 1)
     }

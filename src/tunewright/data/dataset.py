@@ -18,6 +18,8 @@ from tunewright.data.example import Source
 
 EXAMPLES_FILE = "examples.parquet"
 SPLITS_FILE = "splits.json"
+"""Ids of the rows of each part, the hashes of the data, and `samples`: what each path with a sample
+size left in its files."""
 REJECTED_FILE = "rejected.jsonl"
 
 FIT, TEST = "fit", "test"

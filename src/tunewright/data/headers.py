@@ -16,16 +16,23 @@ _LONGER = 3
 """Texts are at least this many times longer than the names above them."""
 
 
-def find_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
+def find_header(rows: Sequence[Sequence[str]], named: Sequence[str] = ()) -> tuple[bool, str]:
     """Whether the first of some rows (all equally long) is a header, and why, as a clause.
 
     The first row is compared with the rest: known names, values that occur again below, numbers
     below a word, long texts below short names.
+
+    Args:
+        rows: the first rows of the file.
+        named: columns that the person named; a row that holds one of them is the header.
     """
     first = [cell.strip() for cell in rows[0]]
     below = [[row[place].strip() for row in rows[1:]] for place in range(len(first))]
     known = [cell for cell in first if is_known_name(cell)]
-    if len(set(filter(None, first))) < len(list(filter(None, first))):
+    meant = [cell for cell in first if cell in named]
+    if meant:
+        return True, f"it holds {shown(meant[0])}, which you named"
+    if _is_row_with_equal_fields(first, below, known):
         return False, "two of its fields are equal"
     if len(known) > 1 or (known and len(first) == 1):
         return True, f"it holds the known column names {', '.join(map(shown, known))}"
@@ -43,6 +50,16 @@ def find_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     if all(_looks_like_name(cell) for cell in first) and _texts_below(first, below):
         return True, "it holds short names, and the rows below hold longer texts"
     return False, "nothing tells it from the rows below"
+
+
+def _is_row_with_equal_fields(first: list[str], below: list[list[str]], known: list[str]) -> bool:
+    """Whether two equal fields show that this is a row of data.
+
+    A header may have a name twice by mistake, which its reader then refuses: names that are known
+    for columns and stand nowhere below are such a header.
+    """
+    twice = {cell for cell in first if cell and first.count(cell) > 1}
+    return bool(twice) and (not known or any(twice & set(column) for column in below))
 
 
 def _looks_like_name(cell: str) -> bool:

@@ -13,12 +13,18 @@ TEXT_NAMES = (
 )
 """Most telling first."""
 
-LABEL_NAMES = (
+SURE_LABEL_NAMES = (
     *("label", "labels", "category", "intent", "class", "target", "sentiment", "topic", "tag"),
-    *("emotion", "output", "y", "gold", "annotation", "answer", "response", "completion", "type"),
+    *("emotion",),
+)
+"""A column with such a name is there for its labels."""
+
+LABEL_NAMES = (
+    *SURE_LABEL_NAMES,
+    *("output", "y", "gold", "annotation", "answer", "response", "completion", "type"),
     *("rating", "stars", "score", "priority", "status"),
 )
-"""Most telling first."""
+"""Most telling first. The later ones also name columns that are about something else."""
 
 GROUP_NAMES = (
     *("group", "customer", "user", "thread", "conversation", "dialog", "dialogue", "patient"),
@@ -26,7 +32,9 @@ GROUP_NAMES = (
     *("ticket", "document", "doc", "respondent", "reviewer", "worker"),
 )
 
-NUMBER_NAMES = ("id", "ids", "idx", "index", "uuid", "guid", "key", "number", "no", "nr", "row")
+NUMBER_NAMES = (
+    *("id", "ids", "idx", "index", "uuid", "guid", "key", "number", "no", "nr", "nummer", "row"),
+)
 """A column with such a word numbers the rows; it is neither text nor label nor slice."""
 
 SPLIT_NAMES = ("split", "fold", "partition", "subset", "set")
@@ -39,6 +47,9 @@ TEXT_PAIRS = (
     *(("instruction", "input"),),
 )
 """Columns that make up one input together."""
+
+_NUMBER_ENDINGS = ("number", "nummer", "nr")
+"""By which a word of its own is a number too, as in 'Kundennummer'."""
 
 _KNOWN = {*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *NUMBER_NAMES, *SPLIT_NAMES}
 _KNOWN |= {"date", "time", "timestamp", "name", "source", "language", "lang", "channel"}
@@ -72,3 +83,26 @@ def rank_of(name: str, known: tuple[str, ...]) -> int | None:
         return known.index(name.strip().lower())
     places = [known.index(word) for word in words_of(name) if word in known]
     return len(known) + min(places) if places else None
+
+
+def only_words(name: str, known: tuple[str, ...]) -> bool:
+    """Whether a name has no word but known ones."""
+    words = words_of(name)
+    return bool(words) and all(word in known for word in words)
+
+
+def is_group_name(name: str) -> bool:
+    """Whether a name says that rows with equal values belong together."""
+    return rank_of(name, GROUP_NAMES) is not None and only_words(
+        name, (*GROUP_NAMES, *NUMBER_NAMES)
+    )
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a name says whose number this is: 'Kd.Nr', 'order id'; not 'id' and not 'label id'.
+
+    Where several rows have the same such number, they have something in common.
+    """
+    words = words_of(name)
+    number = [word in NUMBER_NAMES or word.endswith(_NUMBER_ENDINGS) for word in words]
+    return any(number) and not only_words(name, NUMBER_NAMES) and rank_of(name, LABEL_NAMES) is None

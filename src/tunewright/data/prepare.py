@@ -40,6 +40,16 @@ class _Rows:
     rejected: list[Rejected]
     descriptions: list[dict[str, Any]]
     rows_read: int
+    rows_not_drawn: int
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """What each path with a sample size (`train.csv#500`) left in its files."""
+        return [
+            {"split": description["split"], **sample}
+            for description in self.descriptions
+            for sample in description["samples"]
+        ]
 
 
 class PrepareData(JobHandler):
@@ -57,7 +67,7 @@ class PrepareData(JobHandler):
 
 
 def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
-    rows = _Rows([], [], [], [], [], 0)
+    rows = _Rows([], [], [], [], [], 0, 0)
     sources = {"train": config.train, "dev": config.dev, "test": config.test}
     for name, paths in sources.items():
         if paths is None:
@@ -71,6 +81,7 @@ def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
         rows.rejected.extend(found.rejected)
         rows.descriptions.append(found.description)
         rows.rows_read += found.rows_read
+        rows.rows_not_drawn += found.rows_not_drawn
     return rows
 
 
@@ -186,12 +197,15 @@ def _write(
             "folds": folds,
             "train": [e.id for e in fit if e.id not in set(dev)] if not folds else [],
             "test": [e.id for e in rows.test],
+            "samples": rows.samples,
         },
     )
     return {
         "content_hash": content_hash,
         "test_hash": test_hash,
         "labels": labels,
+        "rows_in_files": rows.rows_read + rows.rows_not_drawn,
+        "rows_not_drawn": rows.rows_not_drawn,
         "rows_read": rows.rows_read,
         "train": len(fit) - len(dev),
         "dev": len(dev),
@@ -240,7 +254,7 @@ def _key(example: Example) -> str:
 
 
 def normalised_inputs(inputs: Mapping[str, str]) -> str:
-    """Equal for two rows whose texts differ only in case, punctuation and white space."""
+    """Equal for two rows whose texts differ only in what `normalise` folds."""
     return "\n".join(normalise(text) for text in inputs.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ _REPEATED = 0.5
 """A value that repeats stands in two rows or more on average."""
 
 _MOSTLY = 0.95
+
+_DATE = re.compile(
+    r"(?:\d{4}([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2(?:\d{4}|\d{2}))(?:[T ,]+\d.*)?"
+)
+_MAX_DATES = 20
+"""More different dates than this tell when something was, not what it was."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +57,14 @@ class ColumnProfile:
     has_fractions: bool
     """Whether one of the numbers has decimals other than zero."""
 
+    date_share: float
+    """Share of the filled values that are dates, in digits."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that were looked at; 0 for a column without a value."""
+        return round(self.filled / (1 - self.missing_share)) if self.filled else 0
+
     @property
     def is_number(self) -> bool:
         """Whether (nearly) all values are numbers."""
@@ -62,6 +77,11 @@ class ColumnProfile:
         return self.is_number and (many or (self.has_fractions and self.distinct > _MAX_FRACTIONS))
 
     @property
+    def is_time(self) -> bool:
+        """Whether the values say when something was."""
+        return self.date_share >= _MOSTLY and self.distinct > _MAX_DATES
+
+    @property
     def is_class(self) -> bool:
         """Whether the values look like a set of labels: short, repeated, more than one."""
         return (
@@ -69,6 +89,7 @@ class ColumnProfile:
             and self.distinct_share <= _REPEATED
             and self.mean_length_characters <= _MAX_LABEL_CHARACTERS
             and not self.is_quantity
+            and not self.is_time
         )
 
     @property
@@ -83,6 +104,7 @@ def profile(name: str, values: Sequence[str | None]) -> ColumnProfile:
     filled = [stripped for value in values if value is not None and (stripped := value.strip())]
     distinct = set(filled)
     numbers = {value for value in distinct if NUMBER.fullmatch(value)}
+    dates = {value for value in distinct if _DATE.fullmatch(value)}
     count = max(1, len(filled))
     return ColumnProfile(
         name=name,
@@ -94,6 +116,7 @@ def profile(name: str, values: Sequence[str | None]) -> ColumnProfile:
         mean_words=sum(len(value.split()) for value in filled) / count,
         number_share=sum(value in numbers for value in filled) / count,
         has_fractions=any(_has_fraction(number) for number in numbers),
+        date_share=sum(value in dates for value in filled) / count,
     )
 
 

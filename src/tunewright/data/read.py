@@ -27,7 +27,8 @@ _SUGGESTED_SAMPLE_ROWS = 50_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadResult:
-    """The rows of one split: `rows_read == len(examples) + len(rejected)`, always."""
+    """The rows of one split, none of them lost: `rows_read == len(examples) + len(rejected)` and
+    `rows_in_files == rows_read + rows_not_drawn`, always."""
 
     examples: list[Example]
     """In the order of the files."""
@@ -38,9 +39,19 @@ class ReadResult:
     rows_read: int
     """Of a path with a sample size only the drawn rows count as read."""
 
+    rows_not_drawn: int
+    """Rows that stand in the files and were left out by a sample size (`train.csv#500`)."""
+
     description: dict[str, Any]
-    """Plain JSON for the report: `split`, `rows_read`, `examples`, `rejected` (reason to count),
-    `missing_groups`, `files` (each with format, encoding, columns, ...) and `assumptions`."""
+    """Plain JSON for the report: `split`, `rows_in_files`, `rows_not_drawn`, `rows_read`,
+    `examples`, `rejected` (reason to count), `missing_groups`, `files` (each with rows, format,
+    encoding, columns, ...), `samples` (each with path, rows in its files and rows not drawn) and
+    `assumptions`."""
+
+    @property
+    def rows_in_files(self) -> int:
+        """All rows of the split's files."""
+        return self.rows_read + self.rows_not_drawn
 
 
 def read_examples(
@@ -94,7 +105,14 @@ def read_examples(
         examples=examples,
         rejected=rejected,
         rows_read=rows_read,
-        description={"split": split, **_counts(config, examples, rejected), **reading.notes()},
+        rows_not_drawn=reading.rows_not_drawn,
+        description={
+            "split": split,
+            "rows_in_files": rows_read + reading.rows_not_drawn,
+            "rows_not_drawn": reading.rows_not_drawn,
+            **_counts(config, examples, rejected),
+            **reading.notes(),
+        },
     )
 
 
@@ -110,8 +128,15 @@ class _Reading:
             self._fields |= {config.group: "group"} if config.group else {}
             self._fields |= dict.fromkeys(config.slices, "slices")
         self._path: DataPath | None = None
+        self._rows_in: Counter[str] = Counter()
         self._files: list[dict[str, Any]] = []
+        self._samples: list[dict[str, Any]] = []
         self._assumptions: list[str] = []
+
+    @property
+    def rows_not_drawn(self) -> int:
+        """Of all paths with a sample size."""
+        return sum(sample["rows_not_drawn"] for sample in self._samples)
 
     def rows(self, path: DataPath) -> Iterator[Record | Rejected]:
         """Every row of a path's files, or a sample of them all."""
@@ -125,10 +150,19 @@ class _Reading:
             columns=tuple(name for name in named if name is not None),
         )
         readers = [open_reader(file, config.format, options) for file in path.files]
-        rows: Iterator[Record | Rejected] = chain.from_iterable(map(self._checked, readers))
+        rows: Iterator[Record | Rejected] = chain.from_iterable(map(self._counted, readers))
         if path.sample_rows is not None:
             seed = derive_seed(self._seed, "sample", path.written)
-            rows = iter(sample_in_order(rows, path.sample_rows, seed))
+            drawn = sample_in_order(rows, path.sample_rows, seed)
+            whole = sum(self._rows_in[reader.file.name] for reader in readers)
+            self._samples.append(
+                {
+                    "path": f"{path.written}#{path.sample_rows}",
+                    "rows_in_files": whole,
+                    "rows_not_drawn": whole - len(drawn),
+                }
+            )
+            rows = iter(drawn)
         yield from rows
         for reader in readers:
             self._note(reader, path)
@@ -149,7 +183,16 @@ class _Reading:
 
     def notes(self) -> dict[str, Any]:
         """The part of the description that is about the files."""
-        return {"files": self._files, "assumptions": self._assumptions}
+        return {
+            "files": self._files,
+            "samples": self._samples,
+            "assumptions": self._assumptions,
+        }
+
+    def _counted(self, reader: Reader) -> Iterator[Record | Rejected]:
+        for row in self._checked(reader):
+            self._rows_in[reader.file.name] += 1
+            yield row
 
     def _checked(self, reader: Reader) -> Iterator[Record | Rejected]:
         """The rows of one file, after (or while) making sure that it has the columns."""
@@ -190,6 +233,7 @@ class _Reading:
                 "file": reader.file.name,
                 **reader.details,
                 "columns": None if columns is None else list(columns),
+                "rows": self._rows_in[reader.file.name],
                 "blank_lines": reader.blank_lines,
                 "sample_rows": path.sample_rows,
             }

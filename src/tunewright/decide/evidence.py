@@ -20,7 +20,7 @@ from tunewright.evaluate.calibration import (
 )
 from tunewright.evaluate.classification import class_report
 from tunewright.evaluate.intervals import Interval
-from tunewright.evaluate.paired import Comparison, holm
+from tunewright.evaluate.paired import Comparison, corrected
 from tunewright.evaluate.power import group_design_effect, minimum_detectable_effect
 from tunewright.evaluate.resample import Settings
 from tunewright.evaluate.seeds import seed_summary
@@ -95,7 +95,7 @@ def build_evidence(given: EvidenceInput) -> dict[str, Any]:
             *(_candidate(given, f.record, f.dev, f.test) for f in given.finalists),
             *(_candidate(given, record, dev, None) for record, dev in given.others),
         ],
-        "comparisons": _corrected(comparisons, given),
+        "comparisons": _shown(comparisons, given),
         "test_items": len(given.test.ids),
         "power": power_of_test(given),
         "seeds": _seeds(given),
@@ -104,7 +104,10 @@ def build_evidence(given: EvidenceInput) -> dict[str, Any]:
 
 
 def compare_all(given: EvidenceInput) -> dict[tuple[str, str], Comparison]:
-    """Every ordered pair of finalists on the same test items."""
+    """Every ordered pair of finalists on the same test items, p corrected over all pairs (Holm).
+
+    The rule and the report read the same corrected p-values, so they cannot contradict each other.
+    """
     metric = metric_called(given.config.metric)
     items = given.test
     found = {}
@@ -120,16 +123,15 @@ def compare_all(given: EvidenceInput) -> dict[tuple[str, str], Comparison]:
                     settings=given.settings,
                 )
                 found[a.test.id, b.test.id] = comparison.named(a.test.id, b.test.id)
-    return found
+    return corrected(found)
 
 
-def _corrected(
+def _shown(
     comparisons: Mapping[tuple[str, str], Comparison], given: EvidenceInput
 ) -> list[dict[str, Any]]:
-    """One entry for each unordered pair, p corrected over all of them (Holm)."""
+    """One entry for each unordered pair."""
     names = [finalist.test.id for finalist in given.finalists]
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    corrected = holm([comparisons[pair].p_value for pair in pairs])
     return [
         {
             "a": a,
@@ -138,13 +140,13 @@ def _corrected(
             "interval": interval_dict(comparisons[a, b].interval),
             "test": comparisons[a, b].test,
             "p": comparisons[a, b].p_value,
-            "p_corrected": float(p),
+            "p_corrected": comparisons[a, b].p_corrected,
             "p_a_not_worse": comparisons[b, a].p_not_worse,
             "p_b_not_worse": comparisons[a, b].p_not_worse,
             "only_a_right": comparisons[a, b].discordant[0],
             "only_b_right": comparisons[a, b].discordant[1],
         }
-        for (a, b), p in zip(pairs, corrected, strict=True)
+        for a, b in pairs
     ]
 
 
@@ -199,6 +201,7 @@ def details_of(given: EvidenceInput, winner: str, baseline: str) -> dict[str, An
         lengths=given.info.lengths,
         sources=given.info.sources,
         columns=given.info.columns,
+        groups=items.groups,
         settings=given.settings,
     )
     return {

@@ -5,9 +5,10 @@ Written down before the test set is opened, and a function of the evidence alone
 A candidate is *good enough* when, against every other candidate, the test rejects that it is worse
 by the margin or more (an intersection-union test, hence no correction within it; Holm's correction
 over the candidates). It is *beaten* when some other candidate is better with significance (Holm
-over all pairs) and it has not been shown to be good enough. Walking from the cheapest upwards, the
-first that is good enough wins; one that is neither good enough nor beaten stops the walk with
-`cannot_tell`, because the test set has too little power to say whether it would do.
+over all pairs that were compared, also with one that is no contender: the same corrected p-values
+that the evidence shows) and it has not been shown to be good enough. Walking from the cheapest
+upwards, the first that is good enough wins; one that is neither good enough nor beaten stops the
+walk with `cannot_tell`, because the test set has too little power to say whether it would do.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tunewright.decide.config import DecisionConfig
+from tunewright.decide.settle import items_to_settle
 from tunewright.evaluate.paired import Comparison, holm
-from tunewright.evaluate.power import items_to_settle
 
 _SAME_COST = 1.25
 
@@ -65,7 +66,7 @@ class Decision:
     rival: str | None = None
     """Against whom it is undecided."""
     items_needed: int | None = None
-    """Test items that would settle it with the stated power."""
+    """Test items in all with which the rule reaches a decision, with the power asked for."""
     standings: list[Standing] = field(default_factory=list)
     """From the cheapest upwards."""
 
@@ -80,7 +81,9 @@ def decide(
 
     Args:
         contenders: the candidates in question.
-        comparisons: for every ordered pair (a, b): score(a) - score(b), with `p_not_worse` for b.
+        comparisons: for every ordered pair (a, b): score(a) - score(b), with `p_not_worse` for b
+            and `p_corrected`. They may hold candidates that are no contenders; those count in the
+            correction and nowhere else.
         items: test items behind the comparisons.
         config: margin, alpha and power.
     """
@@ -93,17 +96,12 @@ def decide(
         if standing.good_enough:
             return Decision(winner=standing.id, cannot_tell=False, standings=standings)
         if not standing.beaten and len(standings) > 1:
-            pair = comparisons[standing.rival, standing.id]
-            discordance = max(sum(pair.discordant), 1) / items
-            needed = items_to_settle(
-                pair.difference, discordance, config.margin, config.alpha, config.power
-            )
             return Decision(
                 winner=safe,
                 cannot_tell=True,
                 undecided=standing.id,
                 rival=standing.rival,
-                items_needed=None if needed is None else max(needed, items + 1),
+                items_needed=items_to_settle([c.id for c in ranked], comparisons, items, config),
                 standings=standings,
             )
     # Everyone is beaten by someone: the best measured is all there is to go by.
@@ -133,9 +131,6 @@ def _standings(
     names = [contender.id for contender in ranked]
     if len(names) == 1:
         return [_alone(names[0])]
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    corrected = holm([comparisons[pair].p_value for pair in pairs])
-    significant = {pair for pair, p in zip(pairs, corrected, strict=True) if p < alpha}
     hardest = [_hardest_rival(name, names, comparisons) for name in names]
     not_worse = holm(
         [_p(comparisons[rival, name]) for name, rival in zip(names, hardest, strict=True)]
@@ -145,8 +140,9 @@ def _standings(
         better = [
             other
             for other in names
-            if ((name, other) in significant or (other, name) in significant)
+            if other != name
             and comparisons[other, name].difference > 0
+            and _p_corrected(comparisons[other, name]) < alpha
         ]
         beater = max(better, key=lambda o: comparisons[o, name].difference, default=None)
         standings.append(
@@ -178,6 +174,11 @@ def _least_lead(name: str, comparisons: Mapping[tuple[str, str], Comparison]) ->
 def _p(comparison: Comparison) -> float:
     assert comparison.p_not_worse is not None
     return comparison.p_not_worse
+
+
+def _p_corrected(comparison: Comparison) -> float:
+    assert comparison.p_corrected is not None
+    return comparison.p_corrected
 
 
 def _alone(name: str) -> Standing:

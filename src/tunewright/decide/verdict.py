@@ -10,7 +10,6 @@ from tunewright.core.units import (
     format_difference,
     format_percent,
     format_points,
-    format_seconds,
 )
 from tunewright.decide.config import DecisionConfig
 from tunewright.decide.rule import Contender, Decision, Standing
@@ -163,10 +162,10 @@ class _Words:
         pair = self.pair(decision.rival, decision.undecided)
         assert pair is not None
         needed = (
-            f"about {decision.items_needed - self._evidence['test_items']:,} more test items would "
-            "settle it"
+            f"a new test set of about {decision.items_needed:,} items would settle it in "
+            f"{format_percent(self._config.power, 0)} of cases"
             if decision.items_needed is not None
-            else "no number of test items would settle it at a margin of 0"
+            else "not even a billion test items would settle it"
         )
         return (
             f"Cannot tell yet whether {self._name(decision.undecided)} "
@@ -250,7 +249,7 @@ class _Words:
                 lines.append("More test items: the interval of the gain still contains the margin.")
         if self._decision.items_needed is not None:
             lines.append(
-                f"About {self._decision.items_needed:,} test items in all instead of "
+                f"A test set of about {self._decision.items_needed:,} items instead of "
                 f"{self._evidence['test_items']:,}."
             )
         curve = self._evidence.get("curve_answer")
@@ -314,13 +313,6 @@ def candidate_title(candidate: str, variant: str) -> str:
     if candidate == "few_shot" and detail:
         return f"{name} ({format_count(int(detail), 'example')} a label)"
     return name
-
-
-def cost_sentence(cost: dict[str, Any]) -> str:
-    """`made in 3 min 20 s, 1,000 answers in 4.1 s`."""
-    made = format_seconds(cost["make_seconds"])
-    run = format_seconds(cost["run_seconds_per_1000"])
-    return f"made in {made}, 1,000 answers in {run}"
 
 
 def _range(interval: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Whether a classifier's probabilities mean what they say, and the temperature that mends them.
 
 Sources: Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (expected calibration
-error, temperature scaling); Nguyen & O'Connor, EMNLP 2015 (bins of equal mass); Brier 1950.
+error, temperature scaling); Nguyen & O'Connor, EMNLP 2015 (bins of equal mass).
 
 Legend: n items, C classes. Probabilities are shares from 0 to 1, losses are in nats.
 """
@@ -90,40 +90,6 @@ def expected_calibration_error(
     return CalibrationError(error=error / confidence.size, bins=table)
 
 
-def brier_score(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> float:
-    """Brier's score over all classes: mean squared distance from the one-hot target, 0 .. 2.
-
-    Args:
-        probabilities: float [n, C], rows sum to 1.
-        targets: int [n], in 0 .. C - 1.
-
-    Raises:
-        ValueError: for ill-shaped arrays or values out of range.
-    """
-    table = _matrix(probabilities, "probabilities")
-    if (table < 0).any() or (np.abs(table.sum(axis=1) - 1) > 1e-3).any():
-        raise ValueError("probabilities must not be negative and each row must sum to 1")
-    wanted = target_array(targets, table.shape[1])
-    check_length(wanted, len(table), "targets")
-    of_target = table[np.arange(len(table)), wanted]
-    # sum over c of (p_c - y_c)^2, with y one-hot.
-    return float(np.mean((table**2).sum(axis=1) - 2 * of_target + 1))
-
-
-def top_label_brier_score(confidences: npt.ArrayLike, right: npt.ArrayLike) -> float:
-    """Brier's score of the given answer alone: mean (confidence - right)^2, 0 .. 1.
-
-    Args:
-        confidences: float [n], the probability of the given answer, in 0 .. 1.
-        right: bool [n], whether that answer was right.
-
-    Raises:
-        ValueError: for empty or unequally long arrays, or values out of range.
-    """
-    confidence = _probability_array(confidences, "confidences")
-    return float(np.mean((confidence - _right_array(right, confidence.size)) ** 2))
-
-
 def negative_log_likelihood(target_probabilities: npt.ArrayLike) -> float:
     """Mean of -log p(target), in nats, with p of at least 2.2e-16 so that it is finite.
 
@@ -186,7 +152,7 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Temperatur
         temperature=math.exp(best),
         loss_before=loss(0.0),
         loss_after=loss(best),
-        at_bound=best in bounds,
+        at_bound=any(math.isclose(best, bound, abs_tol=1e-3) for bound in bounds),
     )
 
 

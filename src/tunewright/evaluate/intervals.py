@@ -1,7 +1,7 @@
 """Confidence intervals for shares, paired differences, means and resampled statistics.
 
-Sources: Wilson 1927; Newcombe, Statistics in Medicine 17, 1998, 873-890 (method 10); Tango,
-Statistics in Medicine 17, 1998, 891-908; Efron, JASA 82, 1987, 171-185 (BCa).
+Sources: Wilson 1927; Tango, Statistics in Medicine 17, 1998, 891-908; Efron, JASA 82, 1987,
+171-185 (BCa).
 
 Shares and paired differences of shares have intervals that stay honest at 0 and 1. Where a
 bootstrap meets a sample without variation (every answer right, two candidates that answer alike),
@@ -44,7 +44,7 @@ class Interval:
     level: float
     """Confidence, for example 0.95."""
     method: str
-    """`wilson`, `newcombe`, `tango`, `bca`, `percentile` or `t`."""
+    """`wilson`, `tango`, `bca`, `percentile` or `t`."""
     note: str = ""
     """What the reader should know: why another method stood in, that there are few groups."""
 
@@ -78,25 +78,6 @@ def wilson(successes: float, items: float, level: float = 0.95) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, (middle - half) / scale)
     high = 1.0 if successes == items else min(1.0, (middle + half) / scale)
     return Interval(low=low, high=high, level=level, method="wilson")
-
-
-def newcombe(
-    successes_a: float, items_a: float, successes_b: float, items_b: float, level: float = 0.95
-) -> Interval:
-    """Newcombe's hybrid score interval for share(a) - share(b) of two *unpaired* samples.
-
-    Raises:
-        ValueError: when a sample has no items, or more successes than items.
-    """
-    a, b = wilson(successes_a, items_a, level), wilson(successes_b, items_b, level)
-    share_a, share_b = successes_a / items_a, successes_b / items_b
-    difference = share_a - share_b
-    return Interval(
-        low=difference - math.hypot(share_a - a.low, b.high - share_b),
-        high=difference + math.hypot(a.high - share_a, share_b - b.low),
-        level=level,
-        method="newcombe",
-    )
 
 
 def tango_score(b: float, c: float, n: float, difference: float) -> float:
@@ -217,6 +198,10 @@ def mean_interval(
 ) -> Interval:
     """BCa bootstrap interval for a mean of graded scores, over groups where there are any.
 
+    The plain interval is too narrow when items of a group resemble each other.
+
+    Source: Davison & Hinkley, Bootstrap Methods, 1997, section 3.8; Miller 2024 (2411.00640).
+
     Args:
         values: float [n].
         groups: [n] integers or text; items of one group are drawn together.
@@ -229,22 +214,6 @@ def mean_interval(
     units = mean_units(scores, group_codes(groups, scores.size))
     drawn = resample(units, mean_statistic, settings)
     return score_interval(drawn, settings.level)
-
-
-def cluster_bootstrap(
-    values: npt.ArrayLike, groups: npt.ArrayLike, settings: Settings = DEFAULTS
-) -> Interval:
-    """BCa interval for the mean over items when whole groups are drawn, not single items.
-
-    The plain interval is too narrow when items of a group resemble each other. Class metrics get
-    the same treatment through `resample`.
-
-    Source: Davison & Hinkley, Bootstrap Methods, 1997, section 3.8; Miller 2024 (2411.00640).
-
-    Raises:
-        ValueError: for empty, non-finite or unequally long arrays.
-    """
-    return mean_interval(values, groups, settings)
 
 
 def check_discordant(b: float, c: float, n: float) -> None:

@@ -10,7 +10,7 @@ Tango 1998 (non-inferiority); Phipson & Smyth 2010 (never a p of 0); Holm 1979.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -43,6 +43,9 @@ _FLIPS = 20_000
 """Random sign patterns beyond that."""
 _BLOCK_SIGNS = 4_000_000
 
+MCNEMAR = "mid-p McNemar"
+"""`Comparison.test` of right/wrong answers to independent items."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
@@ -56,12 +59,17 @@ class Comparison:
     """score(a) - score(b), in units of the score."""
     interval: Interval
     """Of the difference."""
+    standard_error: float
+    """Of the difference: from the paired table for right/wrong, else from the bootstrap, which
+    draws groups where there are any."""
+    units: int
+    """Independent units behind it: items or groups."""
     test: str
     """The name of the test that gave `p_value`."""
     p_value: float
     """Two-sided, of H0: no difference."""
     p_corrected: float | None = None
-    """`p_value` after Holm's correction over a family of comparisons; see `corrected`."""
+    """`p_value` after Holm's correction over all pairs; None before `corrected`."""
     p_not_worse: float | None = None
     """One-sided, of H0: b is worse than a by the margin or more. Small means that b is good enough.
     None without a margin."""
@@ -186,13 +194,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The comparisons with `p_corrected` by Holm over all of them."""
-    values = holm([comparison.p_value for comparison in comparisons])
-    return [
-        replace(comparison, p_corrected=value)
-        for comparison, value in zip(comparisons, values, strict=True)
-    ]
+def corrected(
+    comparisons: Mapping[tuple[str, str], Comparison],
+) -> dict[tuple[str, str], Comparison]:
+    """The comparisons with `p_corrected` by Holm over all pairs, each pair counted once.
+
+    A pair may be there in both directions. Its p-value is then that of the direction that comes
+    first, for both: a permutation test's random patterns may differ between the two.
+    """
+    pairs = list(dict.fromkeys(frozenset(pair) for pair in comparisons))
+    p_of_pair: dict[frozenset[str], float] = {}
+    for names, comparison in comparisons.items():
+        p_of_pair.setdefault(frozenset(names), comparison.p_value)
+    adjusted = dict(zip(pairs, holm([p_of_pair[pair] for pair in pairs]), strict=True))
+    return {
+        names: replace(
+            comparison,
+            p_value=p_of_pair[frozenset(names)],
+            p_corrected=adjusted[frozenset(names)],
+        )
+        for names, comparison in comparisons.items()
+    }
 
 
 def compare_right_wrong(
@@ -213,10 +235,13 @@ def compare_right_wrong(
     check_length(second, first.size, "right_b")
     b, c = discordant_counts(first, second)
     n, margin = first.size, settings.margin
+    difference = (b - c) / n
     return Comparison(
-        difference=(b - c) / n,
+        difference=difference,
         interval=tango_interval(b, c, n, settings.level),
-        test="mid-p McNemar",
+        standard_error=math.sqrt(((b + c) / n - difference**2) / n),
+        units=n,
+        test=MCNEMAR,
         p_value=mcnemar_midp(b, c),
         p_not_worse=None if margin is None else tango_noninferiority(b, c, n, margin),
         discordant=(b, c),
@@ -256,6 +281,8 @@ def compare_scores(
     return Comparison(
         difference=drawn.estimate,
         interval=_agreeing(difference_interval(drawn, settings.level), p_value),
+        standard_error=float(drawn.values.std()),
+        units=drawn.units,
         test="sign-flip" + _over_groups(drawn),
         p_value=p_value,
         p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
@@ -283,6 +310,8 @@ def compare_resampled(
     return Comparison(
         difference=drawn.estimate,
         interval=_agreeing(difference_interval(drawn, settings.level), p_value),
+        standard_error=float(drawn.values.std()),
+        units=drawn.units,
         test="exchange" + _over_groups(drawn),
         p_value=p_value,
         p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),

@@ -1,4 +1,4 @@
-"""What a test set can show: the smallest difference it detects, and the items a question needs.
+"""What a test set can show: the smallest difference that it detects.
 
 For two candidates on the same items. *Discordance* is the share of items on which exactly one of
 the two is right; it, not the accuracy, decides the power of a paired test.
@@ -6,8 +6,7 @@ the two is right; it, not the accuracy, decides the power of a paired test.
 The closed forms of the literature miss the power of the mid-p McNemar test: with 20 discordant
 items to be expected, Connor's (Biometrics 43, 1987, 207-211) reaches 82 to 83 % where 80 % was
 asked for, Miettinen's (Biometrics 24, 1968, 339-352) 79 %, and with 10 they reach 86 and 78 %. The
-power is therefore computed exactly, by summing over the outcomes; Connor's formula is where the
-search for a number of items starts.
+power is therefore computed exactly, by summing over the outcomes.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from tunewright.evaluate.arrays import Floats, Ints, check_length, check_share, 
 from tunewright.evaluate.intervals import NORMAL
 
 _BISECTIONS = 30
-_EXACT_ITEMS = 100_000
-"""Beyond this many items Connor's formula is right to one in a thousand."""
 _TAIL = 9.0
 """Outcomes further than this many standard deviations from the mean are left out (p < 1e-18)."""
 
 
 def paired_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
     """The chance that the two-sided mid-p McNemar test finds a true difference. Exact.
+
+    Sums over the number m of discordant items, then over how they split.
 
     Args:
         n: items.
@@ -42,7 +41,16 @@ def paired_power(n: int, difference: float, discordance: float, alpha: float = 0
     _check_design(n, discordance, alpha)
     if abs(difference) > discordance:
         raise ValueError(f"a difference of {difference} needs at least that much discordance")
-    return _power(n, difference, discordance, alpha)
+    from scipy.special import bdtr, xlog1py, xlogy
+
+    middle, reach = n * discordance, _TAIL * math.sqrt(n * discordance * (1 - discordance)) + 1
+    m = np.arange(max(0, math.floor(middle - reach)), min(n, math.ceil(middle + reach)) + 1)
+    log_weights = _log_choose(n, m) + xlogy(m, discordance) + xlog1py(n - m, -discordance)
+    fewest = _critical_counts(m, alpha)
+    first = (discordance + difference) / (2 * discordance)
+    counts = np.maximum(fewest, 0)
+    found = bdtr(counts, m, first) + bdtr(counts, m, 1 - first)
+    return float((np.exp(log_weights) * np.where(fewest >= 0, found, 0.0)).sum())
 
 
 def minimum_detectable_effect(
@@ -70,84 +78,11 @@ def minimum_detectable_effect(
     items, low, high = int(n), 0.0, 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _power(items, middle, max(discordance, middle), alpha) < power:
+        if paired_power(items, middle, max(discordance, middle), alpha) < power:
             low = middle
         else:
             high = middle
     return high
-
-
-def items_needed(
-    difference: float, discordance: float, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """Items that the paired test needs to find a true difference.
-
-    Args:
-        difference: true share(a) - share(b).
-        discordance: expected share of items on which exactly one of the two is right; taken to be
-            at least the size of the difference.
-        alpha: two-sided level.
-        power: chance of finding it.
-
-    Returns:
-        The number of items, or None when no number would do (a difference of 0).
-
-    Raises:
-        ValueError: for shares out of range.
-    """
-    _check_design(1, discordance, alpha)
-    check_share(power, "power")
-    if not -1 <= difference <= 1:
-        raise ValueError(f"difference must lie in -1 .. 1, not {difference}")
-    if difference == 0:
-        return None
-    spread = max(discordance, abs(difference))
-    high = _connor(abs(difference), spread, alpha, power)
-    if high > _EXACT_ITEMS:
-        return high
-    while _power(high, difference, spread, alpha) < power:
-        high *= 2
-    low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _power(middle, difference, spread, alpha) < power:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def items_to_settle(
-    difference: float, discordance: float, margin: float, alpha: float = 0.05, power: float = 0.8
-) -> int | None:
-    """Items that would end the question whether b is good enough beside a.
-
-    It ends in one of two ways, and the cheaper one counts: the difference is shown to be above 0
-    (two-sided at `alpha`), or below the margin (one-sided at `alpha`).
-
-    Args:
-        difference: share(a) - share(b) as it is believed to be, for example as observed.
-        discordance: share of items on which exactly one of the two is right.
-        margin: the largest difference that does not matter, from 0 to below 1.
-        alpha: level.
-        power: chance of ending it.
-
-    Returns:
-        The number of items, or None when no number would do (a difference of 0 and no margin).
-
-    Raises:
-        ValueError: for shares out of range.
-    """
-    if not 0 <= margin < 1:
-        raise ValueError(f"margin must lie in 0 .. 1, not {margin}")
-    above = items_needed(difference, discordance, alpha, power) if difference > 0 else None
-    below = (
-        _items_for_margin(difference, discordance, margin, alpha, power)
-        if difference < margin
-        else None
-    )
-    known = [items for items in (above, below) if items is not None]
-    return min(known, default=None)
 
 
 def group_design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
@@ -193,20 +128,6 @@ def _intraclass_correlation(scores: Floats, codes: Ints, sizes: Floats) -> float
     return min(max((between - within) / total, 0.0), 1.0)
 
 
-def _power(n: int, difference: float, discordance: float, alpha: float) -> float:
-    """Exact power: over the number m of discordant items, then over how they split."""
-    from scipy.special import bdtr, xlog1py, xlogy
-
-    middle, reach = n * discordance, _TAIL * math.sqrt(n * discordance * (1 - discordance)) + 1
-    m = np.arange(max(0, math.floor(middle - reach)), min(n, math.ceil(middle + reach)) + 1)
-    log_weights = _log_choose(n, m) + xlogy(m, discordance) + xlog1py(n - m, -discordance)
-    fewest = _critical_counts(m, alpha)
-    first = (discordance + difference) / (2 * discordance)
-    counts = np.maximum(fewest, 0)
-    found = bdtr(counts, m, first) + bdtr(counts, m, 1 - first)
-    return float((np.exp(log_weights) * np.where(fewest >= 0, found, 0.0)).sum())
-
-
 def _critical_counts(m: npt.NDArray[np.integer], alpha: float) -> Ints:
     """The largest smaller count at which m discordant items are significant, or -1 for none."""
     from scipy.special import bdtr
@@ -228,35 +149,6 @@ def _log_choose(n: int, m: npt.NDArray[np.integer]) -> Floats:
 
     logs: Floats = gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
     return logs
-
-
-def _connor(difference: float, discordance: float, alpha: float, power: float) -> int:
-    """Connor 1987: [z_a sqrt(psi) + z_b sqrt(psi - d^2)]^2 / d^2.
-
-    d is the difference, psi the discordance, psi - d^2 the variance under the alternative.
-    """
-    z_alpha, z_power = NORMAL.inv_cdf(1 - alpha / 2), NORMAL.inv_cdf(power)
-    spread = z_alpha * math.sqrt(discordance) + z_power * math.sqrt(discordance - difference**2)
-    return math.ceil((spread / difference) ** 2)
-
-
-def _items_for_margin(
-    difference: float, discordance: float, margin: float, alpha: float, power: float
-) -> int:
-    """Items for Tango's non-inferiority test, by its variances with and without H0.
-
-    Source: Nam, Biometrics 53, 1997, 1422-1430.
-    """
-    spread = max(discordance, abs(difference))
-    only_b = (spread - difference) / 2
-    # The likeliest share of "only b right" under H0, as in `tango_score`, for n without end.
-    linear = (2 - difference) * margin - spread
-    root = math.sqrt(linear**2 + 8 * only_b * margin * (1 - margin))
-    variance_null = (root - linear) / 2 + margin * (1 - margin)
-    variance = spread - difference**2
-    z_alpha, z_power = NORMAL.inv_cdf(1 - alpha), NORMAL.inv_cdf(power)
-    reach = z_alpha * math.sqrt(variance_null) + z_power * math.sqrt(variance)
-    return max(1, math.ceil((reach / (margin - difference)) ** 2))
 
 
 def _check_design(n: float, discordance: float, alpha: float) -> None:

@@ -1,7 +1,8 @@
 """Where a candidate is weak: its score on parts of the test set, each against the rest.
 
 Every slice is tested, so the p-values are corrected by Holm over all of them; the lowest score
-among dozens of slices is low by luck more often than not. Items count as independent here.
+among dozens of slices is low by luck more often than not. Items that come in groups are drawn and
+permuted by whole groups.
 
 Legend: n items, V values of one dimension (a column by which the items are sliced).
 """
@@ -17,9 +18,10 @@ import numpy.typing as npt
 
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count, format_difference, format_percent
-from tunewright.evaluate.arrays import Floats, Ints, check_length, score_array
+from tunewright.evaluate.arrays import Bools, Floats, Ints, check_length, group_codes, score_array
 from tunewright.evaluate.intervals import Interval, mean_interval, wilson
 from tunewright.evaluate.paired import holm
+from tunewright.evaluate.permute import grouped_p_values
 from tunewright.evaluate.resample import DEFAULTS, Settings
 
 SMALL_ITEMS = 20
@@ -83,12 +85,14 @@ def slice_report(
     lengths: npt.ArrayLike | None = None,
     sources: Sequence[object] | None = None,
     columns: Mapping[str, Sequence[object]] | None = None,
+    groups: npt.ArrayLike | None = None,
     settings: Settings = DEFAULTS,
 ) -> SliceReport:
     """Score each slice and compare it with the rest.
 
     Right/wrong scores get Wilson's interval and Fisher's exact test with mid-p; graded scores get
-    the BCa interval of the mean and the normal approximation of the permutation test.
+    the BCa interval of the mean and the normal approximation of the permutation test. With groups
+    either gets the BCa interval that draws whole groups, and `grouped_p_values`.
 
     Args:
         scores: float [n] in 0 .. 1, the score of each item.
@@ -96,20 +100,27 @@ def slice_report(
         lengths: [n] tokens of each input; sliced at the quartiles.
         sources: [n] names of the files.
         columns: name to [n] values; None and NaN are `(missing)`.
+        groups: [n] integers or text, or None; items of one group resemble each other.
         settings: level, resamples and seed.
 
     Raises:
         ValueError: for empty, non-finite or unequally long arrays.
     """
     values = score_array(scores)
-    found: list[Slice] = []
-    for name, codes, names in _dimensions(values.size, labels, lengths, sources, columns or {}):
-        if len(names) > 1:
-            found += _slices(values, name, codes, names, settings)
-    adjusted = holm([item.p_value for item in found])
-    slices = tuple(replace(item, p_corrected=p) for item, p in zip(found, adjusted, strict=True))
-    if not slices:
+    owners = group_codes(groups, values.size)
+    parts = [
+        (name, value, codes == code)
+        for name, codes, names in _dimensions(values.size, labels, lengths, sources, columns or {})
+        if len(names) > 1
+        for code, value in enumerate(names)
+    ]
+    if not parts:
         return SliceReport(slices=(), lowest=None, weakest=None)
+    p_values = _p_values(values, [inside for _, _, inside in parts], owners, settings.seed)
+    slices = tuple(
+        _slice(values, name, value, inside, owners, settings, p=p, p_corrected=corrected)
+        for (name, value, inside), p, corrected in zip(parts, p_values, holm(p_values), strict=True)
+    )
     # Where all slices are small, only the largest of them may be named.
     enough = min(SMALL_ITEMS, max(item.n for item in slices))
     eligible = [item for item in slices if item.n >= enough]
@@ -215,37 +226,57 @@ def _value_name(value: object) -> str:
     return _MISSING if missing else str(value)
 
 
-def _slices(
-    values: Floats, name: str, codes: Ints, names: list[str], settings: Settings
-) -> Iterator[Slice]:
-    """The slices of one dimension, their p-values not yet corrected."""
-    sizes, sums = np.bincount(codes), np.bincount(codes, weights=values)
-    right_wrong = bool(np.isin(values, (0.0, 1.0)).all())
-    for code, value in enumerate(names):
-        n, total = int(sizes[code]), float(sums[code])
-        rest_n, rest_total = values.size - n, float(values.sum()) - total
-        if right_wrong:
-            interval = wilson(round(total), n, settings.level)
-            p_value = fisher_midp(round(total), n, round(rest_total), rest_n)
-        else:
-            own = replace(
-                settings,
-                seed=derive_seed(settings.seed, name, value),
-                resamples=min(settings.resamples, _MOST_RESAMPLES),
-            )
-            interval = mean_interval(values[codes == code], settings=own)
-            p_value = _permutation_p(values, n, total / n)
-        yield Slice(
-            name=name,
-            value=value,
-            n=n,
-            score=total / n,
-            interval=interval,
-            difference=total / n - rest_total / rest_n,
-            p_value=p_value,
-            p_corrected=p_value,
-            small=n < SMALL_ITEMS,
+def _p_values(values: Floats, parts: list[Bools], owners: Ints | None, seed: int) -> list[float]:
+    """Two-sided p of each part against the rest."""
+    if owners is not None:
+        found = grouped_p_values(values, np.column_stack(parts), owners, seed)
+        return [float(p) for p in found]
+    if _right_wrong(values):
+        right = round(float(values.sum()))
+        counts = [(round(float(values[inside].sum())), int(inside.sum())) for inside in parts]
+        return [fisher_midp(k, n, right - k, values.size - n) for k, n in counts]
+    return [
+        _permutation_p(values, int(inside.sum()), float(values[inside].mean())) for inside in parts
+    ]
+
+
+def _slice(
+    values: Floats,
+    name: str,
+    value: str,
+    inside: Bools,
+    owners: Ints | None,
+    settings: Settings,
+    *,
+    p: float,
+    p_corrected: float,
+) -> Slice:
+    own, n = values[inside], int(inside.sum())
+    if owners is None and _right_wrong(values):
+        interval = wilson(round(float(own.sum())), n, settings.level)
+    else:
+        drawn = replace(
+            settings,
+            seed=derive_seed(settings.seed, name, value),
+            resamples=min(settings.resamples, _MOST_RESAMPLES),
         )
+        interval = mean_interval(own, None if owners is None else owners[inside], drawn)
+    score = float(own.mean())
+    return Slice(
+        name=name,
+        value=value,
+        n=n,
+        score=score,
+        interval=interval,
+        difference=score - float(values[~inside].mean()),
+        p_value=p,
+        p_corrected=p_corrected,
+        small=n < SMALL_ITEMS,
+    )
+
+
+def _right_wrong(values: Floats) -> bool:
+    return bool(np.isin(values, (0.0, 1.0)).all())
 
 
 def _permutation_p(values: Floats, n: int, mean: float) -> float:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tunewright.core.config import Config
-from tunewright.train.recipe import Hyperparameters, StrategySpec
+from tunewright.train.recipe import (
+    BatchSize,
+    Dropout,
+    Epochs,
+    Hyperparameters,
+    LearningRate,
+    StrategySpec,
+)
 
 
 def _spec(name: str, **settings: object) -> StrategySpec:
@@ -24,7 +31,7 @@ class SearchConfig(Config):
     """Recipes drawn after the sweep; 0 stops after it."""
     eta: int = Field(default=3, ge=2)
     """Successive halving keeps one trial in `eta` at each rung, and trains it on."""
-    learning_rate: list[float] = Field(default=[5e-5, 1e-4, 2e-4, 4e-4], min_length=1)
+    learning_rate: list[LearningRate] = Field(default=[5e-5, 1e-4, 2e-4, 4e-4], min_length=1)
     """Learning rates of the sweep."""
     strategy: list[StrategySpec] = Field(
         default=[
@@ -36,11 +43,11 @@ class SearchConfig(Config):
         min_length=1,
     )
     """Strategies to choose from; the first is used in the sweep."""
-    num_train_epochs: list[int] | None = Field(default=None, min_length=1)
+    num_train_epochs: list[Epochs] | None = Field(default=None, min_length=1)
     """Numbers of epochs to choose from; by the number of rows when not given."""
-    per_device_train_batch_size: list[int] | None = Field(default=None, min_length=1)
+    per_device_train_batch_size: list[BatchSize] | None = Field(default=None, min_length=1)
     """Batch sizes to choose from; one by the number of rows when not given."""
-    dropout: list[float | None] = Field(default=[None, 0.0], min_length=1)
+    dropout: list[Dropout | None] = Field(default=[None, 0.0], min_length=1)
     """Dropout rates to choose from; null is the model's own."""
 
     @field_validator("strategy", mode="before")
@@ -54,15 +61,13 @@ class SearchConfig(Config):
     @field_validator("learning_rate")
     @classmethod
     def _rates(cls, values: list[float]) -> list[float]:
-        if not all(0 < value <= 1 for value in values):
-            raise ValueError("learning rates lie between 0 and 1")
         return sorted(values)
 
 
 class CurveConfig(Config):
     """The learning curve: the chosen recipe on nested subsets."""
 
-    fractions: list[float] = Field(default=[0.125, 0.25, 0.5])
+    fractions: list[Annotated[float, Field(gt=0, lt=1)]] = Field(default=[0.125, 0.25, 0.5])
     """Shares of the training rows, besides all of them. An empty list leaves the curve out."""
     seeds: int = Field(default=2, ge=1)
     """Seeds (and nested orders) at each size."""
@@ -70,8 +75,6 @@ class CurveConfig(Config):
     @field_validator("fractions")
     @classmethod
     def _shares(cls, values: list[float]) -> list[float]:
-        if not all(0 < value < 1 for value in values):
-            raise ValueError("fractions lie between 0 and 1, without 1")
         return sorted(set(values))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tunewright.core.seeds import derive_seed
 from tunewright.data.dataset import Dataset
+from tunewright.evaluate.calibration import fit_temperature
 from tunewright.experiment.config import FinalConfig
 from tunewright.train.recipe import Recipe, Selection, Trial
 
@@ -29,6 +32,26 @@ def final_trials(
         )
         for number in range(config.seeds)
     ]
+
+
+def dev_temperature(logits_nc: np.ndarray, dataset: Dataset) -> float | None:
+    """The temperature that makes dev confidences fit, or None where dev does not determine it.
+
+    Rows whose label no row of their fold's training part has are left out: their logit says nothing
+    of the model that has learned from all rows.
+
+    Args:
+        logits_nc: of `dataset.scored_rows`.
+        dataset: the prepared examples.
+    """
+    targets = dataset.fit.targets
+    learned = np.zeros(len(targets), dtype=bool)
+    for _, fit, scored in dataset.holdouts:
+        learned[scored] = np.isin(targets[scored], targets[fit])
+    rows = dataset.scored_rows
+    kept = learned[rows]
+    found = fit_temperature(logits_nc[kept], targets[rows][kept])
+    return None if found.at_bound else found.temperature
 
 
 def use_soup(config: FinalConfig, soup_score: float | None, seed_scores: list[float]) -> bool:

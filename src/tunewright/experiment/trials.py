@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -142,7 +141,7 @@ class AnswerTest(JobHandler):
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
         member, _ = _soup(workspace, [Trial(**payload["trial"])])
-        logits, _ = _timed_test_logits(workspace, member.finish())
+        logits = _test_logits(workspace, member.finish())
         folder = workspace.layout.root / payload["folder"]
         write_probabilities(folder / PROBABILITIES_FILE, softmax(logits))
         return {}
@@ -168,10 +167,9 @@ class ReleaseTuned(JobHandler):
             renderer=workspace.task.renderer,
             temperature=temperature,
         )
-        logits, seconds = _timed_test_logits(workspace, model)
+        logits = _test_logits(workspace, model)
         write_probabilities(folder / PROBABILITIES_FILE, softmax(logits, temperature))
         return {
-            "predict_seconds": seconds,
             "parameters": sum(p.numel() for p in member.weights().values()),
             "all_parameters": sum(p.numel() for p in model.parameters()),
         }
@@ -258,12 +256,10 @@ def _soup(workspace: Workspace, trials: list[Trial]) -> tuple[Member, Stream]:
     return member, stream
 
 
-def _timed_test_logits(workspace: Workspace, model: Classifier) -> tuple[np.ndarray, float]:
-    source = workspace.token_source(TEST)
-    start = time.perf_counter()
+def _test_logits(workspace: Workspace, model: Classifier) -> np.ndarray:
     rows = np.arange(len(workspace.dataset.test))
-    logits = score_rows(model, source, rows, next(model.parameters()).device)
-    return logits, time.perf_counter() - start
+    source = workspace.token_source(TEST)
+    return score_rows(model, source, rows, next(model.parameters()).device)
 
 
 def _work(workspace: Workspace, trial: Trial) -> int:

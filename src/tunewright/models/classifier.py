@@ -224,7 +224,7 @@ def load_classifier(folder: Path) -> SavedClassifier:
     head_path = folder / _HEAD_FOLDER / "model.safetensors"
     check_safetensors(head_path)
     # The base part reads as a plain encoder once the head is left out of the card.
-    resolved: ResolvedModel = resolve_model(str(folder), folder)
+    resolved: ResolvedModel = resolve_model(str(folder.resolve()), folder)
     encoder = load_encoder(resolved)
     model = Classifier(encoder, len(description["labels"]))
     head = load_file(head_path)

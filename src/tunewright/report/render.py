@@ -26,7 +26,7 @@ from tunewright.report.sections.errors import errors_view
 from tunewright.report.sections.method import method_view
 from tunewright.report.sections.search import search_view
 from tunewright.report.sections.verdict import badge, source_name, verdict_view
-from tunewright.study.layout import StudyLayout
+from tunewright.study.layout import StudyLayout, reading
 from tunewright.workers.base import Context, JobHandler
 
 SECTIONS = (
@@ -67,7 +67,9 @@ class RenderReport(JobHandler):
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         layout = StudyLayout(context.study)
-        page = render(read_json(layout.evidence), read_json(layout.verdict))
+        with reading(layout.root):
+            evidence, verdict = read_json(layout.evidence), read_json(layout.verdict)
+        page = render(evidence, verdict)
         write_text(layout.report, page)
         return {"bytes": len(page.encode("utf-8"))}
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 PROBE_C = 20.0
 """Inverse regularisation for unit vectors. Unit vectors of similar texts lie close together, so the
 default of 1 under-fits by several points; the measurement is in docs/LOG.md."""
+_UNSEEN = 20.0
+"""How far below every class's bias that of a class without a row lies. Not further: the loss of a
+fold that lacks a class would be nothing but the loss of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def fit_probe(
 ) -> LinearProbe:
     """Fit a multinomial logistic regression by L-BFGS; the same input gives the same bytes.
 
-    Classes without a row get the lowest logit everywhere, so that they are never the answer.
+    Classes without a row get a logit so low that they are hardly ever the answer.
 
     Args:
         features: float [n, dim], dense or sparse; computed with in float32.
@@ -46,7 +49,7 @@ def fit_probe(
 
     present = np.unique(targets_n)
     weight_cd = np.zeros((classes, features.shape[1]), dtype=np.float32)
-    bias_c = np.full(classes, -1e4, dtype=np.float32)
+    bias_c = np.full(classes, -_UNSEEN, dtype=np.float32)
     if len(present) == 1:
         bias_c[present] = 0.0
         return LinearProbe(weight_cd, bias_c)
@@ -59,5 +62,6 @@ def fit_probe(
     if len(present) == 2:  # scikit-learn keeps one row for two classes
         weight, bias = np.vstack([-weight / 2, weight / 2]), np.hstack([-bias / 2, bias / 2])
     weight_cd[present] = weight
+    bias_c += bias.min()
     bias_c[present] = bias
     return LinearProbe(weight_cd, bias_c)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tunewright.core.config import Config
+from tunewright.core.config import Config, check_settings
 from tunewright.core.hashing import hash_value
+
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Epochs = Annotated[int, Field(ge=1)]
+BatchSize = Annotated[int, Field(ge=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+"""What a hyper-parameter may be, for one fixed value as for each of those that are searched."""
 
 
 class StrategySpec(Config):
@@ -29,6 +35,13 @@ class StrategySpec(Config):
         except ConfigError as problem:
             raise ValueError(f"{problem.what}|{problem.fix or problem.expected}") from problem
         return name
+
+    @model_validator(mode="after")
+    def _known_settings(self, info: ValidationInfo) -> Self:
+        from tunewright.strategies import STRATEGIES
+
+        check_settings(STRATEGIES.get(self.name).Settings, self.settings, info)
+        return self
 
     @property
     def label(self) -> str:
@@ -58,11 +71,11 @@ class Hyperparameters(Config):
         "early_stop_interval": "early_stopping_patience",
     }
 
-    learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    learning_rate: LearningRate = 1e-4
     """Peak learning rate. Small encoders want more than large ones; it is searched first."""
-    num_train_epochs: int = Field(default=5, ge=1)
+    num_train_epochs: Epochs = 5
     """Passes over the training rows."""
-    per_device_train_batch_size: int = Field(default=32, ge=1)
+    per_device_train_batch_size: BatchSize = 32
     """Rows of a micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     """Micro-batches of one optimiser step; exactly equal to one larger batch."""
@@ -83,7 +96,7 @@ class Hyperparameters(Config):
     """Added to the root of the squared gradient."""
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Gradients are scaled down to this norm over all weights; 0 leaves them."""
-    dropout: float | None = Field(default=None, ge=0, lt=1)
+    dropout: Dropout | None = None
     """Dropout in the trained blocks; the model's own when it is not given."""
     label_smoothing_factor: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.core.units import format_seconds
+from tunewright.core.units import format_count, format_seconds
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import curve_sizes
 from tunewright.experiment.search import SearchSpace, rung_epochs, rungs
@@ -76,7 +76,7 @@ def estimate(
         ),
         Estimate(
             step="candidates",
-            what=f"{untrained} candidates without training",
+            what=f"{format_count(untrained, 'candidate')} without training",
             runs=untrained * size.holdouts,
             seconds=untrained * fit,
         ),
@@ -120,27 +120,33 @@ def _training(
     shares = sum(rows / size.train_rows for rows in sizes[:-1]) * training.curve.seeds
     shares += training.curve.seeds - 1  # the search has trained the full size once already
     whole = size.fit_rows * size.tokens_per_row * epochs * highest
-    return [
+    in_folds = f", each in {size.holdouts} folds" if size.holdouts > 1 else ""
+    drawn = format_count(max(1, search.trials), "recipe")
+    swept = format_count(sweep_runs, "learning rate")
+    curve_runs = len(sizes) * training.curve.seeds - 1  # the search has made one of them
+    lines = [
         Estimate(
             step="search",
-            what=f"{sweep_runs} learning rates, {search.trials} recipes, the better trained on",
+            what=f"{swept}, {drawn}, the better trained on{in_folds}",
             runs=(sweep_runs + max(1, search.trials) + halved) * size.holdouts,
             seconds=sweep + draws + halving,
         ),
         Estimate(
             step="curve",
             what="the best recipe on " + ", ".join(f"{rows:,}" for rows in sizes) + " rows, "
-            f"{training.curve.seeds} seeds each",
-            runs=len(sizes) * training.curve.seeds * size.holdouts,
+            f"{format_count(training.curve.seeds, 'seed')} each{in_folds}",
+            runs=curve_runs * size.holdouts,
             seconds=shares * epochs * highest * epoch,
         ),
         Estimate(
             step="final",
-            what=f"the best recipe on all {size.fit_rows:,} rows, {training.final.seeds} seeds",
+            what=f"the best recipe on all {size.fit_rows:,} rows, "
+            + format_count(training.final.seeds, "seed"),
             runs=training.final.seeds,
             seconds=_lane_runs(training.final.seeds, lanes) * whole,
         ),
     ]
+    return [line for line in lines if line.runs]
 
 
 def _lane_runs(runs: int, lanes: int) -> int:
@@ -172,7 +178,7 @@ def fit_to_seconds(
     Returns:
         The reduced configuration, and a sentence for every reduction.
     """
-    notes: list[str] = []
+    made: dict[str, str] = {}
     now = seconds_of(training)
     for part, changes, note in _reductions(training):
         if now <= seconds:
@@ -183,12 +189,14 @@ def fit_to_seconds(
         then = seconds_of(smaller)
         if then < now:
             training, now = smaller, then
-            notes.append(f"to fit your time: {note}")
+            made = {name: text for name, text in made.items() if name not in changes}
+            made[next(iter(changes))] = note
+    notes = [f"to fit your time: {note}" for note in made.values()]
     if now > seconds:
         notes.append(
-            f"even so it is estimated to take {format_seconds(now)}; a smaller sample of the data "
-            "(`train.csv#5000`) would take less. A run that takes too long is stopped, and the "
-            "same command goes on from there"
+            f"even so it is estimated to take {format_seconds(now)}; a sample of the rows (`#500` "
+            "after a file's name takes 500) would take less. A run that takes too long is stopped, "
+            "and the same command goes on from there"
         )
     return training, notes
 
@@ -209,7 +217,7 @@ def _reductions(training: TrainingConfig) -> list[tuple[str, dict[str, Any], str
             "two learning rates in the sweep",
         ),
         ("search", {"num_train_epochs": [epochs]}, f"{epochs} epochs"),
-        ("curve", {"fractions": []}, "no learning curve"),
+        ("curve", {"fractions": [], "seeds": 1}, "no learning curve"),
         ("search", {"trials": 1, "strategy": search.strategy[:1]}, "one recipe"),
     ]
 

@@ -10,7 +10,6 @@ from tunewright.report.words import count, percent, plural, points
 _INTERVALS = {
     "wilson": "Wilson's interval for a share of right answers",
     "tango": "Tango's score interval for the difference of two shares on the same items",
-    "newcombe": "Newcombe's interval for the difference of two shares on the same items",
     "bca": "bootstrap over the items, bias-corrected and accelerated (BCa)",
     "percentile": "bootstrap over the items, percentiles",
     "t": "Student's t interval",

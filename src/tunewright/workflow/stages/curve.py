@@ -48,4 +48,4 @@ def _run(session: Session) -> dict[str, Any]:
     }
 
 
-CURVE = Stage("curve", "Measuring the learning curve", _inputs, _run)
+CURVE = Stage("curve", "Measuring the learning curve", _inputs, _run, version=2)
