@@ -151,6 +151,14 @@ def test_cannot_tell_names_the_items_needed() -> None:
     told = f"a new test set of about {verdict['items_needed']:,} items would settle it in 80 % of"
     assert told in verdict["sentence"]
     assert verdict["winner"] in {"probe", "tune"}
+    assert "Until it is settled" in verdict["reasons"][-1]
+
+
+def test_what_was_left_out_to_fit_the_time_is_said() -> None:
+    inputs = given()
+    inputs.context["plan"] = {"notes": ["to fit your time: one recipe"]}
+    _, verdict = verdict_of(inputs)
+    assert "to fit your time: one recipe" in verdict["warnings"]
 
 
 def test_the_uncorrected_difference_is_the_tables() -> None:

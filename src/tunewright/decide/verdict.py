@@ -197,7 +197,10 @@ class _Words:
 
     def reasons(self) -> list[str]:
         lines = [self._reason(standing) for standing in self._decision.standings]
-        return [line for line in lines if line]
+        if self._decision.cannot_tell:
+            safe = self._name(self._decision.winner)
+            lines.append(f"Until it is settled, {safe} is safe to use; `predict` answers with it.")
+        return lines
 
     def _reason(self, standing: Standing) -> str:
         name = _capital(self._name(standing.id))
@@ -256,8 +259,9 @@ class _Words:
         if curve:
             lines.append(curve["sentence"])
         lines.append(
-            f"Another number of requests than the {self._config.expected_requests:,} that the cost "
-            "is reckoned for (`expected_requests`)."
+            f"Another number of requests than {self._config.expected_requests:,} "
+            "(`expected_requests`): the cheapest candidate is the one that costs least to make and "
+            "to answer so many."
         )
         return lines
 
@@ -288,7 +292,8 @@ class _Words:
                 f"The winner's probabilities are off by {format_points(error)} on average: do not "
                 "use them as thresholds without calibrating."
             )
-        return lines + list(evidence.get("warnings", []))
+        reduced = (evidence.get("plan") or {}).get("notes", [])
+        return [*lines, *reduced, *evidence.get("warnings", [])]
 
     # -- small words ----------------------------------------------------------------------------
 

@@ -60,7 +60,9 @@ def _build(
     sizes = [p["size"] for p in points] + [b["size"] for b in band]
     x = theme.logarithmic(min(sizes) / 1.12, max(sizes) * 1.06)
     y = theme.linear(low, high)
-    ticks = [(value, percent(value, 0)) for value in nice_ticks(low, high, 6)]
+    values = nice_ticks(low, high, 6)
+    digits = 0 if len({round(100 * value) for value in values}) == len(values) else 1
+    ticks = [(value, percent(value, digits)) for value in values]
     layers = [
         *theme.y_axis(frame, y, ticks, f"{capital(facts.metric)} on held-back rows"),
         *theme.x_axis(frame, x, _size_ticks(sizes, points, frame), "training rows →"),
