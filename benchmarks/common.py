@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).parent / "results"
-_SAMPLE_SECONDS = 0.25
+_SAMPLE_SECONDS = 1.0
 
 
 def machine() -> dict[str, Any]:
