@@ -5,7 +5,7 @@
 Both sides learn from the same 8,000 rows and are judged on the same 2,000. Each run is a process of
 its own, one after the other. Seconds are those of the training alone for the peer: loading,
 tokenising and its evaluations are not charged to it. A trial of ours is charged for its training
-and the scoring of its dev rows. Two of ours train side by side on the two cores: the share of each is
+and the scoring of its dev rows. Two of ours train side by side on the two cores: the share of each
 is half of the time that passes, and both are given. So is the whole command: start of processes,
 calibration, audit of the data, encoding of the texts, fitting of the probe, both trials.
 

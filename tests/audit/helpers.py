@@ -63,6 +63,7 @@ def audit(
     *,
     rejected: Sequence[dict[str, Any]] = (),
     samples: Sequence[dict[str, Any]] = (),
+    unanswerable: int = 0,
     vectors: np.ndarray | None = None,
     labels: Sequence[str] | None = None,
     max_length: int = 20,
@@ -75,6 +76,7 @@ def audit(
         workspace=cast(Workspace, workspace),
         rejected=list(rejected),
         samples=list(samples),
+        unanswerable=unanswerable,
         seed=0,
         report_progress=lambda activity, done, total: None,
     )

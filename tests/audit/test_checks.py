@@ -207,10 +207,18 @@ class TestLabels:
 
     def test_labels_that_only_the_test_set_has(self) -> None:
         labels = ["bill", "card", "login", "never seen"]
-        found = {f.check: f for f in audit("balance", CLEAN, CLEAN_TEST, labels=labels)}
-        assert set(found) == {"balance", "unseen_labels"}
-        assert "'never seen'" in found["unseen_labels"].message
-        assert found["balance"].numbers["counts"]["never seen"] == 0
+        (found,) = audit("unseen_labels", CLEAN, CLEAN_TEST, labels=labels, unanswerable=12)
+        assert found.message == "1 label of the test set has no training row: 'never seen'"
+        assert (found.severity, found.count) == ("warning", 12)
+        assert "no candidate can answer 12 of 30 test rows (40.0 %) rightly" in found.consequence
+        assert "no accuracy can exceed 60.0 %" in found.consequence
+        assert found.numbers["accuracy_ceiling"] == pytest.approx(0.6)
+        assert found.rows == [], "they would tell the answers of test rows"
+        (balance,) = audit("balance", CLEAN, CLEAN_TEST, labels=labels)
+        assert balance.numbers["counts"]["never seen"] == 0
+
+    def test_what_nobody_can_answer_is_told_before_all_else(self) -> None:
+        assert next(iter(CHECKS)) == "unseen_labels"
 
     def test_spellings_of_one_label(self) -> None:
         rows = [*CLEAN[:30], ("a", "Log-in"), ("b", "log in"), ("c", "cards")]
@@ -221,6 +229,17 @@ class TestLabels:
             "label 'Log-in'": 1,
             "label 'log in'": 1,
         }
+
+    def test_a_label_with_a_character_that_nobody_sees(self) -> None:
+        rows = [*CLEAN[:30], ("a", "lo\u200bgin")]
+        (found,) = audit("label_spelling", rows)
+        assert found.message == "labels that are probably one: 'login' and 'lo\\u200bgin'"
+        assert found.count == 11
+
+    def test_labels_whose_marks_are_meant(self) -> None:
+        said = ["-1", "1", "B-", "B", "1-2", "12"]
+        rows = [(text, said[n % len(said)]) for n, (text, _) in enumerate(CLEAN)]
+        assert audit("label_spelling", rows) == []
 
 
 class TestLength:
@@ -287,6 +306,18 @@ class TestLabelErrors:
         more = np.concatenate([vectors, clusters(["bill", "bill"])])
         (found,) = audit("label_errors", [*rows, *rare], vectors=more)
         assert {row - 1 for _, row in places(found)} == set(self.FLIPPED)
+
+    def test_another_spelling_of_the_label_is_left_to_its_own_check(self) -> None:
+        rows, vectors = self.flipped()
+        upper = [n for n in range(0, 180, 30) if n not in self.FLIPPED]
+        for at in upper:
+            rows[at] = (rows[at][0], rows[at][1].upper())
+        (found,) = audit("label_errors", rows, vectors=vectors)
+        variants = found.numbers["spelling_variants"]
+        assert variants >= 3
+        assert f"{variants} more look like another spelling of their own label" in found.message
+        assert not any("'BILL', looks like 'bill'" in row.detail for row in found.rows)
+        assert set(self.FLIPPED) <= {row - 1 for _, row in places(found)}
 
     def test_one_label_alone_cannot_be_judged(self) -> None:
         rows = [(text, "bill") for text, _ in CLEAN]

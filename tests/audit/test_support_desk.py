@@ -19,6 +19,7 @@ from tunewright.workers.base import Job
 from tunewright.workers.in_process import InProcessWorker
 
 WITHOUT_MODEL = [
+    "unseen_labels",
     "rejected",
     "not_drawn",
     "duplicates",

@@ -1,193 +1,20 @@
-"""Every command, with and without `--json`."""
+"""The commands around a study, with and without `--json`."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from tests.cli.conftest import Tunewright
-from tests.conftest import make_rows, write_csv
-from tunewright import Project, __version__
-from tunewright.workflow.stages import STAGE_NAMES
-
-COMMANDS = (
-    *("init", "check", "plan", "run", "status", "report", "verify", "predict", "doctor"),
-    *("config schema", "config show"),
-)
-HEAVY = ("torch", "transformers", "numpy", "sklearn", "scipy", "pyarrow", "pydantic", "yaml")
-
-
-class TestHelp:
-    def test_it_names_every_command(self, tunewright: Tunewright) -> None:
-        found = tunewright_help()
-        for name in {command.split()[0] for command in COMMANDS}:
-            assert f" {name} " in found
-        assert tunewright("--version").out == f"tunewright {__version__}\n"
-
-    @pytest.mark.parametrize("command", COMMANDS)
-    def test_every_command_explains_itself(self, command: str) -> None:
-        assert "Usage: tunewright" in tunewright_help(*command.split())
-
-    def test_until_names_every_stage(self) -> None:
-        words = " ".join(tunewright_help("run").replace("│", " ").split())
-        assert (
-            f"Stop after this stage: {', '.join(STAGE_NAMES[:-1])} or {STAGE_NAMES[-1]}." in words
-        )
-
-    def test_it_takes_less_than_four_tenths_of_a_second(self) -> None:
-        """Of the processor, which other work on the machine does not disturb."""
-        seconds = []
-        for _ in range(3):
-            before = _children_seconds()
-            tunewright_help()
-            seconds.append(_children_seconds() - before)
-        assert min(seconds) < 0.4
-
-    def test_it_imports_nothing_heavy(self) -> None:
-        assert imported("--help") & set(HEAVY) == set()
-
-
-def tunewright_help(*command: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "tunewright", *command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "200"},
-    ).stdout
-
-
-def _children_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def imported(*arguments: str) -> set[str]:
-    """Names of the packages that a command imports."""
-    code = (
-        "import sys\n"
-        "from tunewright.cli.main import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "print('\\n'.join({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-    )
-    return set(found.stderr.split())
-
-
-@pytest.mark.parametrize("command", ["run", "status", "report"])
-def test_the_supervisor_imports_no_torch(finished_project: Path, command: str) -> None:
-    found = imported(command, str(finished_project), "--json")
-    assert "tunewright" in found
-    assert not found & {"torch", "transformers"}
-
-
-class TestInit:
-    def test_it_writes_a_project_and_says_what_it_assumed(
-        self, tunewright: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        write_csv(tmp_path / "train.csv", make_rows(80))
-        write_csv(tmp_path / "test.csv", make_rows(40, seed=2))
-        ended = tunewright("init", "train.csv")
-        assert ended.code == 0
-        assert "train.csv: CSV, utf-8, commas, a header; 80 rows" in ended.out
-        assert "Test set, sealed until the end: test.csv" in ended.out
-        assert "the label column is 'label', because of its name" in ended.out
-        project = Project.load()
-        assert (project.config.data.text, project.config.data.label) == ("text", "label")
-        assert project.config.data.test == "test.csv"
-        text = (tmp_path / "tunewright.yaml").read_text()
-        assert "# " in text
-        assert "margin: 0.01" in text
-
-    def test_as_json(self, tunewright: Tunewright, tmp_path: Path) -> None:
-        train = tmp_path / "data.tsv"
-        train.write_text(
-            "label\tmessage\n" + "card\tmy card is lost\nbill\tthe bill is wrong\n" * 9
-        )
-        out = tmp_path / "sub" / "project.yaml"
-        ended = tunewright("init", train, "--out", out, "--json")
-        assert (ended.code, ended.err) == (0, "")
-        found = ended.json
-        assert (found["format"], found["delimiter"], found["label"]) == ("tsv", "\t", "label")
-        assert found["text"] == ["message"]
-        assert found["labels"] == {"card": 9, "bill": 9}
-        assert found["rows_read"] == 18
-        written = yaml.safe_load(out.read_text())
-        assert (out.parent / written["data"]["train"]).resolve() == train.resolve()
-
-    def test_it_overwrites_only_when_told(self, tunewright: Tunewright, tmp_path: Path) -> None:
-        train = write_csv(tmp_path / "train.csv", make_rows(60))
-        out = tmp_path / "tunewright.yaml"
-        out.write_text("mine: true\n")
-        ended = tunewright("init", train, "--out", tmp_path)
-        assert ended.code == 2
-        assert "add --force to overwrite it" in ended.err
-        assert out.read_text() == "mine: true\n"
-        assert tunewright("init", train, "--out", out, "--force").code == 0
-        assert "mine" not in out.read_text()
-
-    def test_named_columns(self, tunewright: Tunewright, tmp_path: Path) -> None:
-        train = tmp_path / "t.csv"
-        rows = [f"{text},{label},{n % 3}" for n, (text, label) in enumerate(make_rows(60))]
-        train.write_text("\n".join(["a,b,c", *rows]))
-        arguments = ("init", train, "--out", tmp_path, "--force", "--text", "a")
-        assert tunewright(*arguments, "--label", "c").code == 0
-        assert Project.load(tmp_path).config.data.label == "c"
-        ended = tunewright(*arguments, "--label", "labl")
-        assert ended.code == 2
-        assert "there is no column called 'labl'" in ended.err
-
-    def test_what_files_differ_in_is_not_written_down(
-        self, tunewright: Tunewright, tmp_path: Path
-    ) -> None:
-        rows = [f"{n} où est ma carte;card\n{n} la facture fausse;bill\n" for n in range(60)]
-        train, test = tmp_path / "train.csv", tmp_path / "test.csv"
-        train.write_text("text;label\n" + "".join(rows[:40]), encoding="cp1252")
-        test.write_text("text;label\n" + "".join(rows[40:]), encoding="utf-8")
-        ended = tunewright("init", train, "--out", tmp_path)
-        assert "the files differ in `encoding`, so each is read in its own way" in ended.out
-        written = yaml.safe_load((tmp_path / "tunewright.yaml").read_text())["data"]
-        assert "encoding" not in written
-        assert (written["delimiter"], written["header"]) == (";", True)
-        tunewright("run", tmp_path, "--until", "data")
-        examples = pq.read_table(tmp_path / "study" / "data" / "examples.parquet")
-        texts = examples.column("inputs").to_pylist()
-        assert sum("où est" in text for text in texts) == 60
-
-    def test_without_a_file_it_says_what_to_do(self, tunewright: Tunewright) -> None:
-        ended = tunewright("init")
-        assert ended.code == 2
-        assert "--sample support_desk" in ended.err
-
-    def test_the_sample(self, tunewright: Tunewright, tmp_path: Path) -> None:
-        ended = tunewright("init", "--sample", "support_desk", "--out", tmp_path, "--json")
-        assert ended.code == 0
-        assert len(ended.json["labels"]) == 20
-        assert Project.load(tmp_path).config.data.test == "test.csv"
-        ended = tunewright("init", "--sample", "suport_desk", "--out", tmp_path, "--force")
-        assert ended.code == 2
-        assert "did you mean 'support_desk'?" in ended.err
-
-    def test_a_table_without_labels(self, tunewright: Tunewright, tmp_path: Path) -> None:
-        train = tmp_path / "t.csv"
-        train.write_text("text\n" + "\n".join(f"message number {n}" for n in range(50)))
-        ended = tunewright("init", train, "--out", tmp_path)
-        assert ended.code == 3
-        assert "--text COLUMN --label COLUMN" in ended.err
-        assert not (tmp_path / "tunewright.yaml").exists()
+from tests.workflow.helpers import change
+from tunewright import Project
 
 
 class TestCheckAndPlan:
@@ -209,6 +36,17 @@ class TestCheckAndPlan:
         assert ended.json["data"]["train"] == 499
         assert {"check", "severity", "count", "message"} <= ended.json["findings"][0].keys()
         assert Path(ended.json["details"]).is_file()
+
+    def test_rows_that_a_sample_left_in_the_file_are_said(
+        self, tunewright: Tunewright, small_project: Path
+    ) -> None:
+        change(small_project, "train: train.csv", "train: train.csv#300")
+        ended = tunewright("check", small_project)
+        assert ended.code == 0
+        assert ended.out.startswith("500 rows read:")
+        assert "400 of 700 rows were not drawn (train: train.csv#300)" in ended.out
+        data = tunewright("check", small_project, "--json").json["data"]
+        assert (data["rows_in_files"], data["rows_not_drawn"], data["rows_read"]) == (900, 400, 500)
 
     def test_plan(self, tunewright: Tunewright, finished_project: Path) -> None:
         ended = tunewright("plan", finished_project)
@@ -411,3 +249,27 @@ class TestAround:
         assert found.returncode == 2
         assert found.stdout == ""
         assert words in found.stderr
+        assert "  fix:      see `tunewright" in found.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "field"),
+        [
+            (["run", "--minutes", "0", "--json"], "--minutes"),
+            (["run", "--json", "--minutes", "soon"], "--minutes"),
+            (["run", "a", "b", "--json"], None),
+            (["status", "--jsom", "--json"], None),
+            (["chekc", "--json"], None),
+        ],
+    )
+    def test_a_wrong_command_line_in_json(
+        self, tunewright: Tunewright, arguments: list[str], field: str | None
+    ) -> None:
+        ended = tunewright(*arguments)
+        assert ended.code == 2
+        assert (ended.json["exit_code"], ended.json["field"]) == (2, field)
+        assert ended.json["fix"].startswith("see `tunewright")
+        assert ended.err.startswith("tunewright: ")
+
+    def test_json_as_a_name_is_none_asked_for(self, tunewright: Tunewright) -> None:
+        ended = tunewright("run", "--until", "data", "--", "a", "--json")
+        assert (ended.code, ended.out) == (2, "")

@@ -59,6 +59,73 @@ def test_an_interrupted_run_says_so_and_can_be_resumed(
     assert numbers(study.evidence) == before
 
 
+_INTERRUPTING = """
+import importlib.abc, os, signal, sys
+
+class Interrupter(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.{signal})
+        return None
+
+sys.meta_path.insert(0, Interrupter())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["tunewright", *{arguments!r}]
+from tunewright.cli.main import main
+main()
+"""
+"""A program whose imports are interrupted: there is no other way to hit them every time."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "typer",
+        "rich",
+        "tunewright.cli.commands",
+        "pydantic",
+        "yaml",
+        "numpy",
+        "tunewright.workflow.project",
+    ],
+)
+def test_an_interrupt_while_the_program_is_loading(tmp_path: Path, module: str, stop: str) -> None:
+    arguments = ["status", str(tmp_path), "--json"]
+    code = _INTERRUPTING.format(module=module, signal=stop, arguments=arguments)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 5, found.stderr
+    assert found.stderr.startswith("tunewright: stopped; ")
+    assert json.loads(found.stdout)["exit_code"] == 5
+
+
+def test_what_an_interrupted_import_says_is_not_told(tmp_path: Path) -> None:
+    """Some packages turn whatever ends their import into an error of their own."""
+    (tmp_path / "yaml.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except BaseException as problem:\n    raise ImportError('broken') from problem\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-m", "tunewright", "status"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 5
+    assert "stopped" in found.stderr
+
+
+def test_an_interrupt_that_is_to_be_ignored_is(finished_project: Path) -> None:
+    code = _INTERRUPTING.format(
+        module="pydantic", signal="SIGINT", arguments=["status", str(finished_project), "--json"]
+    ).replace("signal.default_int_handler", "signal.SIG_IGN")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, "as in the background of a script"
+    assert json.loads(found.stdout)
+
+
 def _running(study: StudyLayout) -> bool:
     return status.FileLock(study.root / "worker.lock").holder() is not None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import pytest
+from pydantic import Field, ValidationInfo, model_validator
 
-from tunewright.core.config import Config, YamlDocument, validate
+from tunewright.core.config import Config, YamlDocument, check_settings, validate
 from tunewright.core.errors import ConfigError
 
 
@@ -89,6 +90,54 @@ def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         YamlDocument.read(tmp_path / "none.yaml")
     assert "tunewright init" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1e999"])
+def test_every_number_is_finite(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _parse(f"training: {{learning_rate: {value}}}")
+    assert caught.value.field == "training.learning_rate"
+    assert "finite" in caught.value.what
+
+
+class Component(Config):
+    """One by name."""
+
+    name: str = "inner"
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> Self:
+        check_settings(Inner, self.settings, info)
+        return self
+
+
+class Several(Config):
+    """With several components."""
+
+    parts: list[Component]
+
+
+def test_settings_are_told_at_their_place() -> None:
+    text = "parts:\n- name: a\n- name: b\n  settings:\n    learning_rat: 3\n"
+    with pytest.raises(ConfigError) as caught:
+        validate(Several, YamlDocument.parse(text))
+    problem = caught.value
+    assert (problem.field, problem.row) == ("parts[1].settings.learning_rat", 5)
+    assert problem.fix == "did you mean 'learning_rate'?"
+
+
+def test_other_spellings_in_settings_are_understood_and_said() -> None:
+    notices: list[str] = []
+    validate(Several, YamlDocument.parse("parts: [{settings: {lr: 3}}]"), notices)
+    assert notices == ["using learning_rate (from lr)"]
+
+
+@pytest.mark.parametrize("value", ['"\\0x"', '"x\\ud800"'])
+def test_what_can_be_in_no_name_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        YamlDocument.parse(f"a:\n- b\n- {value}\n")
+    assert (caught.value.field, caught.value.row) == ("a[1]", 3)
 
 
 def test_file_that_is_not_text(tmp_path: Path) -> None:

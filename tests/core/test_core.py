@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,18 @@ from tunewright.core.errors import (
     TunewrightError,
     error_from_dict,
 )
-from tunewright.core.files import drafted_folder, read_json, write_error, write_json, write_text
+from tunewright.core.files import (
+    drafted_folder,
+    read_json,
+    unusable_name,
+    write_error,
+    write_json,
+    write_text,
+)
 from tunewright.core.hashing import hash_bytes, hash_file, hash_folder, hash_value
 from tunewright.core.registry import Registry
 from tunewright.core.seeds import derive_seed
+from tunewright.core.text import printable, shortened
 from tunewright.core.units import format_bytes, format_difference, format_points, format_seconds
 from tunewright.core.usage import Meter
 
@@ -124,6 +134,26 @@ class TestFiles:
             full.open("wb", buffering=0) as stream,
         ):
             stream.write(b"x")
+
+    def test_a_full_device_says_nothing_of_another_disk(self, tmp_path: Path) -> None:
+        for number in (errno.ENOSPC, errno.EFBIG):
+            for path in (Path("/dev/null"), tmp_path):
+                problem = write_error(OSError(number, os.strerror(number)), path)
+                free = re.search(r"([\d,]+) bytes free", str(problem.found))
+                assert free is None or int(free[1].replace(",", "")) < 10**9
+                assert str(problem.found).startswith(os.strerror(number))
+
+    def test_the_fix_names_what_the_person_can_set(self, tmp_path: Path) -> None:
+        refused = PermissionError(errno.EACCES, "Permission denied")
+        assert "`study:`" in str(write_error(refused, tmp_path).fix)
+        fix = str(write_error(refused, tmp_path, "name another with --output").fix)
+        assert fix == "make the folder writable, or name another with --output"
+
+    @pytest.mark.parametrize("name", ["x" * 300, "a/" + "ü" * 200 + "/b", "ab/" * 2000, "a\0"])
+    def test_names_that_no_disk_can_hold(self, name: str) -> None:
+        assert unusable_name(name)
+        assert len(str(unusable_name(name))) < 200
+        assert unusable_name("a/b.csv" + "x" * 200) is None
 
     def test_read_only(self, tmp_path: Path) -> None:
         problem = write_error(PermissionError(13, "Permission denied"), tmp_path / "x")
@@ -258,3 +288,19 @@ class TestDraftsAndRefusals:
         second = hash_folder(tmp_path)
         (tmp_path / "a").rename(tmp_path / "b")
         assert len({first, second, hash_folder(tmp_path), hash_folder(tmp_path / "none")}) == 4
+
+
+def test_errors_show_what_others_wrote_on_one_harmless_line() -> None:
+    problem = DataError("no '\x1b[2Jlabel\ud800'", file="a\r.csv", found="x" * 50_000)
+    lines = str(problem).splitlines()
+    assert lines[0] == "a\\r.csv: no '\\x1b[2Jlabel\\ud800'"
+    assert lines[1].endswith("(50,012 characters)")
+    assert len(lines[1]) < 1_100
+    assert problem.as_dict()["found"] == "x" * 50_000
+
+
+def test_text_is_made_printable() -> None:
+    assert printable("plain, ünlike\tothers\n") == "plain, ünlike\tothers\n"
+    assert printable("\x1b[31m\x9b\u202e\ud800\x7f") == "\\x1b[31m\\x9b\\u202e\\ud800\\x7f"
+    assert shortened("abc", 3) == "abc"
+    assert shortened("abcdef", 3) == "abc… (6 characters)"

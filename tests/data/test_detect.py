@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tunewright.core.errors import DataError
+from tunewright.core.errors import ConfigError, DataError
 from tunewright.data.detect import MAX_ROWS, detect
 
 Write = Callable[..., Path]
@@ -154,3 +154,67 @@ def test_nothing_readable_is_refused_with_the_first_reason(tmp_path: Path, write
     assert "the row is a list" in str(error.found)
     assert error.expected
     assert error.fix
+
+
+def test_named_columns_are_described_and_counted(tmp_path: Path, write: Write) -> None:
+    rows = [
+        {"text": t, "label": label, "kind": f"k{n % 4}"}
+        for n, (t, label) in enumerate(zip(TEXTS, LABELS, strict=True))
+    ]
+    write("t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = detect("t.jsonl", tmp_path, label="kind")
+    assert (found.label, found.slices, found.task) == ("kind", ("label",), "classify")
+    assert found.label_counts == {f"k{n}": 15 for n in range(4)}
+    assert "the label column is 'kind', as you said" in found.assumptions
+    assert not any("because of its name" in a for a in found.assumptions if "label column" in a)
+
+
+def test_a_named_column_that_holds_no_labels_is_a_doubt(tmp_path: Path, write: Write) -> None:
+    rows = [json.dumps({"text": t, "kind": f"kind {n}"}) for n, t in enumerate(TEXTS)]
+    write("t.jsonl", "\n".join(rows))
+    found = detect("t.jsonl", tmp_path, label="kind")
+    assert found.doubts == [
+        "'kind' holds 60 different values in 60 rows: free text, not a set of labels"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "words"),
+    [
+        ([], "labl", ["no column called 'labl'", "'--label'", "did you mean 'label'?"]),
+        (["txt"], None, ["no column called 'txt'", "'--text'", "did you mean 'text'?"]),
+        (["text"], "text", ["the column 'text' is named for two purposes"]),
+        (["text", "text"], None, ["the column 'text' is named for two purposes", "'--text'"]),
+    ],
+)
+def test_names_that_cannot_be_are_refused(
+    tmp_path: Path, write: Write, text: list[str], label: str | None, words: list[str]
+) -> None:
+    write("t.csv", table(["text", "label"]))
+    with pytest.raises(ConfigError) as caught:
+        detect("t.csv", tmp_path, text=text, label=label)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_header_with_a_name_twice_is_refused(tmp_path: Path, write: Write) -> None:
+    write(
+        "t.csv", "text,label,label\n" + "".join(f"{t},a,b\n" for t in TEXTS[:9]).replace(", p", "p")
+    )
+    with pytest.raises(DataError, match="two columns are called 'label'"):
+        detect("t.csv", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "fix"),
+    [
+        ([f"answer {n}" for n in range(60)], "give rows of one kind the same label in 'label'"),
+        ([f"{n / 7:.3f}" for n in range(60)], "put ranges in their place"),
+        (["same"] * 60, "add rows of another label"),
+    ],
+)
+def test_a_label_that_is_none_comes_with_a_fix(
+    tmp_path: Path, write: Write, values: list[str], fix: str
+) -> None:
+    rows = [json.dumps({"text": t, "label": v}) for t, v in zip(TEXTS, values, strict=True)]
+    write("t.jsonl", "\n".join(rows))
+    assert fix in str(detect("t.jsonl", tmp_path).no_task_fix)

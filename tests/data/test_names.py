@@ -6,6 +6,8 @@ from tunewright.data.names import (
     GROUP_NAMES,
     LABEL_NAMES,
     TEXT_NAMES,
+    is_group_name,
+    is_key_name,
     is_known_name,
     rank_of,
     words_of,
@@ -45,3 +47,14 @@ def test_exact_names_go_before_names_that_contain_a_word() -> None:
     assert rank_of("y", LABEL_NAMES) < rank_of("label_gold", LABEL_NAMES)  # type: ignore[operator]
     assert rank_of("customerId", GROUP_NAMES) == len(GROUP_NAMES) + GROUP_NAMES.index("customer")
     assert rank_of("price", LABEL_NAMES) is None
+
+
+@pytest.mark.parametrize("name", ["Kd.Nr", "order_id", "Kundennummer", "contract no."])
+def test_numbers_of_something(name: str) -> None:
+    assert is_key_name(name)
+    assert not is_group_name(name)
+
+
+@pytest.mark.parametrize("name", ["id", "row number", "label id", "category_no", "Anliegen", ""])
+def test_no_numbers_of_something(name: str) -> None:
+    assert not is_key_name(name)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewright.data.normalise import normalise
+from tunewright.data.normalise import folded_label, normalise
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,29 @@ def test_case_and_a_full_stop_never_matter(text: str) -> None:
 @given(st.text())
 def test_a_text_in_which_something_can_be_seen_has_a_form(text: str) -> None:
     assert normalise(f"{text}?") != ""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Log-in", "log in"),
+        ("log_in", "LogIn"),
+        ("a\u200bbc", "abc"),
+        ("abc\ufeff", "abc"),
+        ("re\u00adfund", "Refund"),
+        ("ＡＢＣ", "abc"),
+        ("label  1", "label_1"),
+        ("1st class", "1stclass"),
+        ("a \u200b b", "a b"),
+    ],
+)
+def test_spellings_of_one_label(first: str, second: str) -> None:
+    assert folded_label(first) == folded_label(second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("-1", "1"), ("B-", "B"), ("1-2", "12"), ("1 2", "12"), ("C++", "C"), ("a/b", "ab")],
+)
+def test_different_labels(first: str, second: str) -> None:
+    assert folded_label(first) != folded_label(second)

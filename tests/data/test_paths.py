@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,7 +128,109 @@ def test_a_file_named_twice_is_refused(tmp_path: Path, write: Write) -> None:
     assert caught.value.file == "a.csv"
 
 
-@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-here/x.csv", "a\0b", "[", "**x", "+", "#3"])
+@pytest.mark.parametrize(
+    "name", ["x" * 5000, "~nobody-here/x.csv", "a\0b", "[", "**x", "+", "#3", "#", "-"]
+)
 def test_odd_names_are_missing_files_and_no_crash(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError):
         resolve_paths(name, tmp_path)
+
+
+@pytest.mark.parametrize("rows", ["abc", "-1", "", "1.5", "500k", "9" * 6000])
+def test_what_is_no_number_of_rows_is_said(tmp_path: Path, write: Write, rows: str) -> None:
+    write("train.csv", "x")
+    for path in ("train.csv", "*.csv"):
+        with pytest.raises(DataError, match="no number of rows") as caught:
+            resolve_paths(f"{path}#{rows}", tmp_path)
+        assert caught.value.found == f"'{rows}'"
+        assert caught.value.fix == f"write '{path}#500' for 500 rows, or '{path}' for all of them"
+
+
+def test_a_mark_in_a_path_that_is_not_there_speaks_of_the_path(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the file does not exist"):
+        resolve_paths("train.csv#abc", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.com/train.csv",
+        "https://example.com/t.csv#500",
+        "https://example.com/t.csv#part",
+        "s3://bucket/train.csv",
+        "hf://data/*.parquet",
+        "HTTP://x+y/z",
+    ],
+)
+def test_an_address_is_no_file(tmp_path: Path, write: Write, address: str) -> None:
+    write("train.csv", "x")
+    with pytest.raises(DataError, match="this is an address, not the path of a file") as caught:
+        resolve_paths(address, tmp_path)
+    assert "download the file" in str(caught.value.fix)
+
+
+def test_a_file_address_is_answered_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="an address") as caught:
+        resolve_paths("file:///data/my%20train.csv", tmp_path)
+    assert caught.value.fix == "name the path alone: '/data/my train.csv'"
+
+
+@pytest.mark.parametrize("stream", ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0", "-"])
+def test_a_stream_is_no_file_even_where_it_looks_like_one(tmp_path: Path, stream: str) -> None:
+    with pytest.raises(DataError, match="a stream of the running program") as caught:
+        resolve_paths(stream, tmp_path)
+    assert "to a file first" in str(caught.value.fix)
+
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="these are not on Windows")
+
+
+@needs_posix
+def test_devices_and_pipes_are_no_files(tmp_path: Path, write: Write) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    write("labels.txt", "x")
+    for name, kind in (
+        ("pipe.csv", "a pipe"),
+        ("/dev/zero", "a device"),
+        ("/dev/null", "a device"),
+    ):
+        for written in (name, f"{name}#5", f"{name}+labels.txt", f"labels.txt+{name}"):
+            with pytest.raises(DataError, match=f"this is {kind}, not a file") as caught:
+                resolve_paths(written, tmp_path)
+            assert "file" in str(caught.value.fix)
+
+
+@needs_posix
+def test_links_that_lead_nowhere_are_told(tmp_path: Path, write: Write) -> None:
+    (tmp_path / "gone.csv").symlink_to("old/train.csv")
+    with pytest.raises(DataError, match="a link to a file that does not exist") as caught:
+        resolve_paths("gone.csv", tmp_path)
+    assert caught.value.found == "a link to 'old/train.csv'"
+    (tmp_path / "round.csv").symlink_to("round.csv")
+    with pytest.raises(DataError, match="a link that leads back to itself") as caught:
+        resolve_paths("round.csv", tmp_path)
+    assert caught.value.fix == "name the file itself"
+    with pytest.raises(DataError, match="a link on the way to the file leads back to itself"):
+        resolve_paths("round.csv/train.csv", tmp_path)
+    write("train.csv", "x")
+    (tmp_path / "good.csv").symlink_to("train.csv")
+    assert names(resolve_paths("good.csv", tmp_path)) == [["good.csv"]]
+
+
+@needs_posix
+def test_a_path_through_a_file_is_told(tmp_path: Path, write: Write) -> None:
+    file = write("train.csv", "x")
+    with pytest.raises(DataError, match="leads through a file") as caught:
+        resolve_paths("train.csv/rows", tmp_path)
+    assert str(file) in str(caught.value.found)
+
+
+def test_a_folder_that_may_not_be_entered_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(DataError, match="may not be entered"):
+        resolve_paths("train.csv", tmp_path)

@@ -14,6 +14,8 @@ def test_the_numbers_of_a_column() -> None:
     assert found.mean_words == pytest.approx(5 / 3)
     assert found.number_share == 0
     assert profile("c", ["1", "x"]).number_share == 0.5
+    assert profile("c", ["1.2.2025", "x"]).date_share == 0.5
+    assert (found.rows, profile("c", []).rows) == (5, 0)
 
 
 def test_an_empty_column_divides_nothing_by_zero() -> None:
@@ -39,6 +41,10 @@ def test_an_empty_column_divides_nothing_by_zero() -> None:
         ([str(n) for n in range(20)] * 2, True, False),
         ([str(n) for n in range(21)] * 2, False, True),
         (["same"] * 10, False, False),
+        ([*["a", "b"] * 9, "one that is long " * 5000, "c"], True, False),
+        ([f"{n % 28 + 1:02}.{n % 12 + 1:02}.2025" for n in range(200)], False, False),
+        ([f"2025-01-{n % 25 + 1:02} 10:{n % 60:02}" for n in range(80)], False, False),
+        ([f"2025-01-{n % 5 + 1:02}" for n in range(80)], True, False),
         ([f"text {n}" for n in range(10)], False, False),
         (["a long text " * 10, "another long text " * 10] * 10, False, False),
     ],

@@ -182,9 +182,8 @@ class TestAnswer:
         found = self.answer(KNOWN["power"], margin=0.01)
         assert found["answer"] == "yes"
         gain = KNOWN["power"](4000) - KNOWN["power"](8000)
-        assert f"twice the labelled rows (8,000) would change the score by {100 * gain:+.1f}" in (
-            str(found["sentence"])
-        )
+        told = "twice the labelled rows (8,000 instead of 4,000) would change the score by"
+        assert f"{told} {100 * gain:+.1f}" in str(found["sentence"])
         # The interval at 6,000 rows does not reach one point yet.
         low = {p["size"]: p["low"] for p in cast(list[Any], found["predictions"])}
         assert low[6000] < 0.01 <= low[8000]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tunewright.core.errors import StudyError
-from tunewright.study.ledger import LEDGER_VERSION, Answers, Ledger
+from tunewright.study.ledger import LEDGER_VERSION, Answers, DamagedError, Ledger
 
 ANSWERS = Answers(
     examples=["a", "b", "c"],
@@ -57,20 +57,16 @@ class TestStages:
 
 def test_trials_keep_their_last_state(ledger: Ledger) -> None:
     assert ledger.trial("t") is None
-    ledger.record_trial("t", {"seed": 1}, "paused", {"epoch": 1})
-    ledger.record_trial("t", {"seed": 1}, "done", {"epoch": 3})
+    ledger.record_trial("t", {"seed": 1}, "failed", {"epoch": 1}, "it diverged")
     ledger.record_trial("u", {"seed": 2}, "failed", {}, "it diverged")
+    ledger.record_trial("t", {"seed": 1}, "done", {"epoch": 3})
     assert ledger.trial("t") == {"status": "done", "result": {"epoch": 3}, "reason": None}
     assert ledger.trial("u") == {"status": "failed", "result": {}, "reason": "it diverged"}
     assert ledger.trial_counts() == {"done": 1, "failed": 1}
-
-
-def test_candidates_are_kept_by_id_and_key(ledger: Ledger) -> None:
-    ledger.record_candidate("probe", "k1", {"cost": 1})
-    ledger.record_candidate("probe", "k2", {"cost": 2})
-    assert ledger.candidate("probe", "k1") == {"cost": 1}
-    assert ledger.candidate("probe", "k2") == {"cost": 2}
-    assert ledger.candidate("tfidf", "k1") is None
+    assert ledger.trials() == [
+        {"trial": {"seed": 1}, "status": "done", "result": {"epoch": 3}, "reason": None},
+        {"trial": {"seed": 2}, "status": "failed", "result": {}, "reason": "it diverged"},
+    ]
 
 
 class TestAnswers:
@@ -122,13 +118,11 @@ class TestOpenings:
     def test_a_fresh_start_forgets_everything_but_them(self, ledger: Ledger) -> None:
         ledger.finish_stage("data", "k", {}, 1.0)
         ledger.record_trial("t", {}, "done", {})
-        ledger.record_candidate("probe", "k", {})
         ledger.record_answers("probe", "k", "dev", ANSWERS)
         ledger.record_opening("test set", "first")
         ledger.forget_stages()
         assert ledger.stage("data", "k") is None
         assert ledger.trial("t") is None
-        assert ledger.candidate("probe", "k") is None
         assert ledger.answers("probe", "k", "dev") is None
         assert len(ledger.openings("test set")) == 1
 
@@ -178,15 +172,58 @@ def test_reopening_after_a_kill_finds_all_that_was_finished(path: Path) -> None:
     ledger.close()
 
 
+class TestEarlierVersions:
+    @pytest.fixture
+    def first_version(self, path: Path) -> Path:
+        """A ledger as version 1 left it: the same tables, and one that nothing was written to."""
+        ledger = Ledger(path)
+        ledger.finish_stage("data", "k", {"rows": 3}, 1.0)
+        ledger.record_answers("probe", "k", "dev", ANSWERS)
+        ledger.record_opening("test set", "first")
+        ledger.close()
+        with sqlite3.connect(path) as db:
+            db.execute(
+                "CREATE TABLE candidates (id TEXT NOT NULL, key TEXT NOT NULL, "
+                "record TEXT NOT NULL, PRIMARY KEY (id, key)) WITHOUT ROWID"
+            )
+            db.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
+        db.close()
+        return path
+
+    def test_what_they_hold_is_kept(self, first_version: Path) -> None:
+        for _ in range(2):  # brought up to date, and as it is then
+            ledger = Ledger(first_version)
+            assert ledger.stage("data", "k") == {"rows": 3}
+            assert ledger.answers("probe", "k", "dev") == ANSWERS
+            assert len(ledger.openings("test set")) == 1
+            ledger.close()
+        with sqlite3.connect(first_version) as db:
+            version = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        db.close()
+        assert version == (str(LEDGER_VERSION),)
+        assert "candidates" not in tables
+
+    def test_looking_at_one_leaves_it_as_it_is(self, first_version: Path) -> None:
+        ledger = Ledger(first_version, read_only=True)
+        assert ledger.stage("data", "k") == {"rows": 3}
+        ledger.close()
+        with sqlite3.connect(first_version) as db:
+            version = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+        db.close()
+        assert version == ("1",)
+
+
 class TestUnusable:
-    def test_another_version(self, path: Path) -> None:
+    @pytest.mark.parametrize("version", [LEDGER_VERSION + 1, 0])
+    def test_another_version(self, path: Path, version: int) -> None:
         Ledger(path).close()
         with sqlite3.connect(path) as db:
-            db.execute("UPDATE meta SET value = ?", (str(LEDGER_VERSION + 1),))
+            db.execute("UPDATE meta SET value = ?", (str(version),))
         db.close()
         with pytest.raises(StudyError, match="another version") as caught:
             Ledger(path)
-        assert caught.value.found == f"ledger version {LEDGER_VERSION + 1}"
+        assert caught.value.found == f"ledger version {version}"
         assert "new folder" in str(caught.value.fix)
 
     def test_a_damaged_file(self, path: Path) -> None:
@@ -227,3 +264,35 @@ class TestUnusable:
         with pytest.raises(StudyError, match="cannot be written") as caught:
             Ledger(finished_read_only).finish_stage("data", "k", {}, 1.0)
         assert "writable" in str(caught.value.fix)
+
+    def test_a_full_disk(self, path: Path) -> None:
+        ledger = Ledger(path)
+        pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+        ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StudyError, match="the disk is full") as caught:
+            ledger.finish_stage("data", "k", {"rows": "x" * 100_000}, 1.0)
+        assert caught.value.file == str(path)
+        assert ledger.stage("data", "k") is None
+        ledger.close()
+
+    def test_another_program_that_holds_it(self, path: Path) -> None:
+        ledger = Ledger(path)
+        ledger._db.execute("PRAGMA busy_timeout = 1")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StudyError, match="another program holds the ledger") as caught:
+            ledger.finish_stage("data", "k", {}, 1.0)
+        assert "space" not in str(caught.value.fix)
+        other.close()
+        ledger.close()
+
+    def test_the_database_of_another_program_is_left_as_it_is(self, path: Path) -> None:
+        path.parent.mkdir()
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE photographs (name TEXT)")
+        db.close()
+        before = path.read_bytes()
+        for read_only in (False, True):
+            with pytest.raises(DamagedError, match="the table 'meta'"):
+                Ledger(path, read_only=read_only)
+        assert path.read_bytes() == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -96,3 +98,16 @@ def test_a_read_only_folder(read_only_folder: Path) -> None:
     ):
         pytest.fail("a lock in a read-only folder")
     assert "make the folder writable, or set `study:`" in str(caught.value.fix)
+
+
+def test_a_full_disk_is_told_of_the_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(StudyError, match="the disk is full") as caught, FileLock(path).hold():
+        raise AssertionError("it is not held")
+    assert caught.value.file == str(path)
+    monkeypatch.undo()
+    with FileLock(path).hold():
+        assert path.read_text() == str(os.getpid())

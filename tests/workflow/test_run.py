@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.workflow.helpers import fix_numerics, run
+from tests.conftest import write_small_project
+from tests.workflow.helpers import change, fix_numerics, run
 from tunewright import Project
 from tunewright.core.hashing import hash_file
 from tunewright.models.resolve import resolve_model
@@ -71,6 +73,36 @@ def test_verdict_and_evidence_hold_what_the_design_says(finished_project: Path) 
     assert tune["test"]["score"] > 0.5, "the small project is easy enough to learn"
     assert tune["cost"]["trained_parameters"] > 0
     assert {point["size"] for point in evidence["curve"]} == {125, 250, 499}
+
+
+def test_every_candidate_has_its_measured_cost(finished_project: Path) -> None:
+    """Also those that were left behind on dev."""
+    evidence = json.loads((finished_project.parent / "study" / "evidence.json").read_text())
+    candidates = {entry["id"]: entry for entry in evidence["candidates"]}
+    assert {c["test"] is None for c in candidates.values()} == {True, False}
+    for id_, candidate in candidates.items():
+        cost = candidate["cost"]
+        names = {"tokens", "peak_memory_bytes", "trained_parameters"}
+        names |= {"dev_seconds", "dev_cpu_seconds"} if id_ != "tune" else {"training_seconds"}
+        if candidate["test"] is not None:
+            names |= {"make_seconds", "make_cpu_seconds", "run_seconds_per_1000", "parameters"}
+        assert names <= cost.keys(), id_
+        assert all(isinstance(cost[name], int | float) for name in names), id_
+        assert cost["peak_memory_bytes"] > 0, id_
+        assert (cost["trained_parameters"] > 0) == (id_ == "tune")
+
+
+def test_tokens_are_those_that_the_model_read(finished_project: Path) -> None:
+    study = finished_project.parent / "study"
+    evidence = json.loads((study / "evidence.json").read_text())
+    tokens = {entry["id"]: entry["cost"]["tokens"] for entry in evidence["candidates"]}
+    once = evidence["tokens"]["fit"]
+    assert tokens.pop("majority") == tokens.pop("tfidf") == 0, "they run no model"
+    tune = tokens.pop("tune")
+    assert set(tokens.values()) == {once}
+    last = {tuple(run["trials"]): run["epochs"] for run in evidence["search"]}
+    final = 2 * 2 * once  # epochs and seeds of the final training
+    assert final < tune < final + sum(last.values()) * once, "the search learns from train alone"
 
 
 def test_the_lock_file_holds_every_default_and_the_hash_of_every_input(
@@ -140,6 +172,88 @@ class TestSealedTestSet:
         result, _ = run(finished_project)
         assert _openings(result) == 2, "going back does not undo an opening"
         assert Project.load(finished_project).verify(in_process=True) == []
+        finished_project.write_text(text + "label_descriptions: {card: a bank card is lost}\n")
+        result, _ = run(finished_project)
+        assert _openings(result) == 3
+        assert result.verdict is not None
+        assert any("3 different sets of choices" in text for text in result.verdict.warnings)
+
+
+@pytest.fixture
+def untuned_project(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, Path]:
+    """A project that trains nothing, so that it can be run many times, and its base model."""
+    fix_numerics(monkeypatch)
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    path = write_small_project(tmp_path, model)
+    path.write_text(path.read_text() + "candidates: [zero_shot, {name: nearest}]\n")
+    return path, model
+
+
+class TestOpeningsAreCounted:
+    def test_for_whatever_the_answers_follow_from(self, untuned_project: tuple[Path, Path]) -> None:
+        path, model = untuned_project
+        assert _openings(run(path)[0]) == 1
+
+        def description() -> None:
+            path.write_text(path.read_text() + "label_descriptions: {card: a lost bank card}\n")
+
+        def seed() -> None:
+            path.write_text(path.read_text() + "seed: 7\n")
+
+        def max_length() -> None:
+            path.write_text(path.read_text() + "max_length: 6\n")
+
+        def training_rows() -> None:
+            change(path.parent / "train.csv", "text,label\n", "text,label\nmy card,card\n")
+
+        def settings() -> None:
+            change(path, "{name: nearest}", "{name: nearest, settings: {k: [1]}}")
+
+        def base_model() -> None:
+            weights = model / "model.safetensors"
+            content = bytearray(weights.read_bytes())
+            content[-2] ^= 1  # in the last number
+            weights.write_bytes(content)
+
+        changes = (description, seed, max_length, training_rows, settings, base_model)
+        for number, change_it in enumerate(changes, start=2):
+            change_it()
+            assert _openings(run(path)[0]) == number, change_it.__name__
+
+    def test_once_for_what_changes_no_answer(
+        self, untuned_project: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        path, model = untuned_project
+        run(path)
+
+        def file_name() -> None:
+            (path.parent / "train.csv").rename(path.parent / "learn.csv")
+            change(path, "train.csv", "learn.csv")
+
+        def study_name() -> None:
+            (path.parent / "study").rename(path.parent / "other")
+            path.write_text(path.read_text() + "study: other\n")
+
+        def model_path() -> None:
+            model.rename(tmp_path / "moved")
+            change(path, str(model), str(tmp_path / "moved"))
+
+        def column_shown() -> None:
+            change(path, "label: label}", "label: label, slices: [label]}")
+
+        def order() -> None:
+            change(path, "[zero_shot, {name: nearest}]", "[nearest, zero_shot]")
+
+        def lost_result() -> None:
+            shutil.rmtree(path.parent / "other" / "candidates" / "zero_shot")
+
+        for change_it in (file_name, study_name, model_path, column_shown, order, lost_result):
+            change_it()
+            assert _openings(run(path)[0]) == 1, change_it.__name__
+        assert _openings(run(path, fresh=True)[0]) == 1, "measured once more"
 
 
 def _openings(result: RunResult) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,19 @@ def test_several_texts_files_and_a_dev_file(make: Make) -> None:
     assert (result.stages["data"]["dev"], result.stages["data"]["test"]) == (200, 200)
     slices = evidence(path)["details"]["slices"]
     assert {s["value"] for s in slices if s["name"] == "channel"} == {"a", "b"}
+
+
+def test_training_that_stops_early(make: Make) -> None:
+    path = make("train: train.csv, text: text, label: label")
+    change(path, "training: {", "training: {fixed: {early_stopping_patience: 1}, ")
+    change(path, "num_train_epochs: [1]", "num_train_epochs: [4]")
+    run(path)
+    assert Project.load(path).verify(in_process=True) == []
+    tune = next(c for c in evidence(path)["candidates"] if c["id"] == "tune")
+    assert tune["cost"]["tokens"] > 0
+    for last in (path.parent / "study" / "trials").glob("*/last"):
+        shutil.rmtree(last)
+    assert Project.load(path).verify(in_process=True) == [], "by the answers alone"
 
 
 def test_without_tuning_nothing_is_trained(make: Make) -> None:

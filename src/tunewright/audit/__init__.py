@@ -7,6 +7,7 @@ CHECKS: Registry[Check] = Registry(
     "check",
     base="tunewright.audit.base:Check",
     builtin={
+        "unseen_labels": "tunewright.audit.labels:UnseenLabels",
         "rejected": "tunewright.audit.rows:RejectedRows",
         "not_drawn": "tunewright.audit.rows:RowsNotDrawn",
         "duplicates": "tunewright.audit.duplicates:Duplicates",

@@ -65,6 +65,8 @@ class AuditInput:
     report_progress: Callable[[str, int, int], None]
     samples: list[dict[str, Any]] = field(default_factory=list)
     """`samples` of `splits.json`: what each path with a sample size left in its files."""
+    unanswerable: int = 0
+    """Test rows with a label that no fit row has; counted where the answers are known."""
 
     @cached_property
     def fit(self) -> Part:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 
 import numpy as np
@@ -12,12 +11,47 @@ from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count, format_percent
 from tunewright.data import split
 from tunewright.data.dataset import FIT
+from tunewright.data.normalise import folded_label
+from tunewright.data.values import shown
 from tunewright.evaluate.calibration import softmax
 
 _FEW_ROWS = 5
+_UNSEEN_SHOWN = 8
 _DOMINANT = 0.5
 _FOLDS = 5
 _WORTH_A_WARNING = 0.01
+
+
+class UnseenLabels(Check):
+    """Labels of the test set that no training row has.
+
+    It comes first, since no candidate can do anything about it. The rows are counted and not
+    listed, which would tell the answers of test rows.
+    """
+
+    def run(self, data: AuditInput) -> list[Finding]:
+        counts = np.bincount(data.fit.targets, minlength=len(data.labels))
+        unseen = [data.labels[label] for label in np.flatnonzero(counts == 0)]
+        if not unseen:
+            return []
+        share = data.unanswerable / len(data.test)
+        return [
+            Finding(
+                check="unseen_labels",
+                severity="warning",
+                count=data.unanswerable,
+                message=f"{format_count(len(unseen), 'label')} of the test set "
+                f"{'has' if len(unseen) == 1 else 'have'} no training row: "
+                + ", ".join(shown(label) for label in unseen[:_UNSEEN_SHOWN])
+                + (", ..." if len(unseen) > _UNSEEN_SHOWN else ""),
+                consequence=f"no candidate can answer {data.unanswerable:,} of "
+                f"{format_count(len(data.test), 'test row')} ({format_percent(share)}) rightly, "
+                f"so no accuracy can exceed {format_percent(1 - share)}",
+                fix="add training rows with these labels, spell them as in train, or take them "
+                "out of the test file",
+                numbers={"labels": unseen, "share_of_test": share, "accuracy_ceiling": 1 - share},
+            )
+        ]
 
 
 class Balance(Check):
@@ -65,40 +99,26 @@ class Balance(Check):
                     rows=rows,
                 )
             )
-        unseen = [data.labels[i] for i in np.flatnonzero(counts == 0)]
-        if unseen:
-            findings.append(
-                Finding(
-                    check="unseen_labels",
-                    severity="warning",
-                    count=len(unseen),
-                    message=f"{format_count(len(unseen), 'label')} of the test set "
-                    f"{'has' if len(unseen) == 1 else 'have'} no training row: "
-                    + ", ".join(f"'{label}'" for label in unseen[:8]),
-                    consequence="every test row with such a label will be answered wrongly",
-                    fix="add training rows with these labels, or take them out of the test file",
-                )
-            )
         return findings
 
 
 class LabelSpelling(Check):
-    """Labels that differ only in case, white space or separators."""
+    """Labels that differ only in case, in separators or in what nobody sees."""
 
     def run(self, data: AuditInput) -> list[Finding]:
         spelled = defaultdict(list)
         for number, label in enumerate(data.labels):
-            spelled[re.sub(r"[\s_\-]+", "", label).casefold()].append(number)
+            spelled[folded_label(label)].append(number)
         twins = [numbers for numbers in spelled.values() if len(numbers) > 1]
         if not twins:
             return []
         rows = [
-            row_of(data.fit, int(row), f"label '{data.labels[number]}'")
+            row_of(data.fit, int(row), f"label {shown(data.labels[number])}")
             for numbers in twins
             for number in numbers
             for row in np.flatnonzero(data.fit.targets == number)
         ]
-        told = "; ".join(" and ".join(f"'{data.labels[n]}'" for n in ns) for ns in twins[:5])
+        told = "; ".join(" and ".join(shown(data.labels[n]) for n in ns) for ns in twins[:5])
         return [
             Finding(
                 check="label_spelling",
@@ -125,18 +145,28 @@ class LabelErrors(Check):
         if len(np.unique(data.fit.targets[rows])) < 2:
             return []
         probabilities, labels = self._out_of_fold(data, rows)
-        suspects = self._suspects(labels, probabilities)
+        present = np.unique(data.fit.targets[rows])
+        folded = np.array([folded_label(data.labels[label]) for label in present])
+        ranked = self._suspects(labels, probabilities)
+        respelled = folded[labels[ranked]] == folded[probabilities[ranked].argmax(1)]
+        respelled &= labels[ranked] != probabilities[ranked].argmax(1)
+        suspects, variants = ranked[~respelled], int(respelled.sum())
         if not len(suspects):
             return []
         share = len(suspects) / len(data.fit)
-        present = np.unique(data.fit.targets[rows])
+        left_out = (
+            f"; {variants:,} more look like another spelling of their own label and are left to "
+            "the check of spellings"
+            if variants
+            else ""
+        )
         return [
             Finding(
                 check="label_errors",
                 severity="warning" if share > _WORTH_A_WARNING else "info",
                 count=len(suspects),
                 message=f"{format_count(len(suspects), 'training label')} "
-                f"({format_percent(share)}) may be wrong, the most suspicious first",
+                f"({format_percent(share)}) may be wrong, the most suspicious first{left_out}",
                 consequence="wrong labels in train cost accuracy, in test they blur every "
                 "comparison; a suspicion is not a proof, so nothing was changed",
                 fix="look through the list and correct those that are wrong",
@@ -150,7 +180,7 @@ class LabelErrors(Check):
                     )
                     for at in suspects
                 ],
-                numbers={"share": share},
+                numbers={"share": share, "spelling_variants": variants},
             )
         ]
 

@@ -26,12 +26,14 @@ class Audit(JobHandler):
         def report(activity: str, done: int, total: int) -> None:
             context.emit(Progress(activity=activity, done=done, total=total))
 
+        splits = read_json(workspace.layout.data / SPLITS_FILE)
         data = AuditInput(
             workspace=workspace,
             rejected=_read_rejected(workspace),
             seed=int(payload["seed"]),
             report_progress=report,
-            samples=read_json(workspace.layout.data / SPLITS_FILE).get("samples", []),
+            samples=splits.get("samples", []),
+            unanswerable=splits.get("unanswerable_test_rows", 0),
         )
         findings = [
             finding

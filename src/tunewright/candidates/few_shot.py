@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from pydantic import Field, field_validator
 
@@ -15,20 +17,13 @@ from tunewright.core.seeds import derive_seed
 class FewShotSettings(Config):
     """Settings of `few_shot`."""
 
-    shots: list[int] = Field(default=[1, 5, 10], min_length=1)
+    shots: list[Annotated[int, Field(ge=1)]] = Field(default=[1, 5, 10], min_length=1)
     """Examples of each class that are remembered; each number is a candidate of its own."""
 
     @field_validator("shots", mode="before")
     @classmethod
     def _one_or_more(cls, shots: object) -> object:
         return [shots] if isinstance(shots, int) else shots
-
-    @field_validator("shots")
-    @classmethod
-    def _positive(cls, shots: list[int]) -> list[int]:
-        if min(shots) < 1:
-            raise ValueError("shots must be at least 1")
-        return shots
 
 
 class FewShot(Candidate):

@@ -9,6 +9,7 @@ import numpy as np
 from tunewright.candidates import CANDIDATES
 from tunewright.candidates.answers import write_probabilities
 from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
+from tunewright.candidates.labels import refuse_unknown_labels
 from tunewright.core.events import Progress
 from tunewright.core.usage import Meter
 from tunewright.data.dataset import FIT, TEST
@@ -116,6 +117,7 @@ def _labelled(examples: Texts, targets: np.ndarray, rows: np.ndarray) -> Labelle
 
 def _setting(workspace: Workspace, payload: dict[str, Any]) -> Setting:
     labels = workspace.dataset.labels
+    refuse_unknown_labels(payload["label_descriptions"], labels)
     return Setting(
         labels=labels,
         label_descriptions=describe_labels(labels, payload["label_descriptions"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from pydantic import Field, field_validator
 
@@ -15,20 +17,13 @@ _CHUNK = 1024
 class NearestSettings(Config):
     """Settings of `nearest`."""
 
-    k: list[int] = Field(default=[1, 5, 10], min_length=1)
+    k: list[Annotated[int, Field(ge=1)]] = Field(default=[1, 5, 10], min_length=1)
     """How many neighbours vote; each number is a candidate of its own."""
 
     @field_validator("k", mode="before")
     @classmethod
     def _one_or_more(cls, k: object) -> object:
         return [k] if isinstance(k, int) else k
-
-    @field_validator("k")
-    @classmethod
-    def _positive(cls, k: list[int]) -> list[int]:
-        if min(k) < 1:
-            raise ValueError("k must be at least 1")
-        return k
 
 
 class Nearest(Candidate):

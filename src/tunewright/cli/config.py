@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tunewright.cli.console import print_json
+from tunewright.cli.streams import can_write
 from tunewright.workflow.config import ProjectConfig
 from tunewright.workflow.project import Project
 
@@ -38,4 +39,7 @@ def show(path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(values)
     else:
-        sys.stdout.write(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        if not can_write(text):
+            text = yaml.safe_dump(values, sort_keys=False)
+        sys.stdout.write(text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook
 from rich.progress import (
     BarColumn,
     Progress,
@@ -18,22 +18,48 @@ from rich.progress import (
     TaskID,
     TextColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
 
+from tunewright.cli.streams import json_line
 from tunewright.core.events import Event, Metric, Notice
 from tunewright.core.events import Progress as ProgressEvent
+from tunewright.core.text import printable
 from tunewright.core.units import format_seconds
 from tunewright.workflow.session import Listener
 
 _UNWRAPPED = 100_000
 
 
+class _Printable(RenderHook):
+    """Lets nothing that stands in data steer the terminal."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_PrintableOne(renderable) for renderable in renderables]
+
+
+class _PrintableOne:
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self._inner, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the exit code, which would be 1 otherwise."""
+        raise BrokenPipeError
+
+
 def _console(*, stderr: bool = False) -> Console:
     """Wraps lines to the width of a terminal; a file or a pipe gets them whole."""
-    found = Console(stderr=stderr, highlight=False)
-    if found.is_terminal:
-        return found
-    return Console(stderr=stderr, highlight=False, width=_UNWRAPPED)
+    found = _Console(stderr=stderr, highlight=False)
+    if not found.is_terminal:
+        found = _Console(stderr=stderr, highlight=False, width=_UNWRAPPED)
+    found.push_render_hook(_Printable())
+    return found
 
 
 console = _console()
@@ -42,7 +68,7 @@ errors = _console(stderr=True)
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_line(value, indent=2) + "\n")
 
 
 class _Times(ProgressColumn):

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tunewright.cli.console import console, print_json
-from tunewright.core.errors import ConfigError, DataError, nearest
+from tunewright.cli.output import files_of, same_file
+from tunewright.cli.project_text import Columns, project_text, relative_path
+from tunewright.core.config import YamlDocument
+from tunewright.core.errors import ConfigError, DataError, ModelError
 from tunewright.core.files import write_text
+from tunewright.core.text import printable, shortened
 from tunewright.core.units import format_count
 from tunewright.data.detect import Detection, detect
 from tunewright.data.paths import resolve_paths
+from tunewright.data.values import BAD_BYTE
+from tunewright.models.resolve import resolve_model
+from tunewright.workflow.config import ProjectConfig
 
 _LABELS_SHOWN = 8
-_DOMINANT = 0.5
+_NAME_CHARACTERS = 40
+_ELSEWHERE = "name another place with --out"
+_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 _DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 
 
@@ -38,39 +48,101 @@ class InitOptions:
 def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
     """Write the project file and tell what was found."""
     out = out / "tunewright.yaml" if out.is_dir() else out
-    if out.exists() and not force:
-        raise ConfigError(
-            "the project file is there already", file=out, fix="add --force to overwrite it"
-        )
+    _refuse_place(out, options, force=force)
     if options.sample is not None:
         options = _with_sample(options, out.parent)
+        _refuse_place(out, options, force=force)
     if not options.files:
         raise ConfigError(
             "no data file was named",
             expected="tunewright init YOUR_FILE.csv",
             fix="try `tunewright init --sample support_desk` to see it work",
         )
-    detection = detect(options.files, Path.cwd())
-    roles = _roles(options, detection)
+    detection = detect(options.files, Path.cwd(), text=options.text, label=options.label)
+    columns = _columns(options, detection)
     notes = list(detection.assumptions)
     test = options.test or _sibling_test(options.files, notes)
     if test is not None:
         resolve_paths(test, Path.cwd())
-    pinned = _pinned(detection, [*options.files[1:], *([test] if test else [])], notes)
-    document = project_text(options, detection, roles, test, pinned, out)
-    write_text(out, document)
+    document = project_text(
+        detection,
+        files=options.files,
+        test=test,
+        columns=columns,
+        pinned=_pinned(detection, [*options.files[1:], *([test] if test else [])], notes),
+        model=_model(options.model, out, notes),
+        out=out,
+    )
+    write_text(out, document, _ELSEWHERE)
     if as_json:
-        print_json(_described(out, detection, roles, test, notes))
+        print_json(_described(out, detection, columns, test, notes))
     else:
-        _show(out, detection, roles, test, notes)
+        _show(out, detection, columns, test, notes)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Roles:
-    text: tuple[str, ...]
-    label: str
-    group: str | None
-    slices: tuple[str, ...]
+def _refuse_place(out: Path, options: InitOptions, *, force: bool) -> None:
+    """Only a project file may be replaced, and only when that is asked for."""
+    named = [*options.files, *([options.test] if options.test else [])]
+    if any(same_file(out, path) for path in files_of(named, Path.cwd())):
+        raise ConfigError("this is a data file", file=out, field="--out", fix=_ELSEWHERE)
+    if not out.exists():
+        place = next(folder for folder in out.absolute().parents if folder.exists())
+        if not place.is_dir():
+            raise ConfigError(
+                "there can be no file here",
+                file=out,
+                field="--out",
+                found=f"'{place}' is a file, not a folder",
+                fix=_ELSEWHERE,
+            )
+    elif not _is_project(out):
+        raise ConfigError(
+            "the file is there already, and it is not a project file",
+            file=out,
+            field="--out",
+            fix=f"{_ELSEWHERE}, or remove this one yourself",
+        )
+    elif not force:
+        raise ConfigError(
+            "the project file is there already", file=out, fix="add --force to overwrite it"
+        )
+
+
+def _is_project(path: Path) -> bool:
+    """Whether this can be read as a project, if only in part, or is empty."""
+    if not path.is_file():
+        return False
+    if path.stat().st_size == 0:
+        return True
+    try:
+        values = YamlDocument.read(path).values
+    except ConfigError:
+        return False
+    known = {*ProjectConfig.model_fields, *ProjectConfig.aliases}
+    return not known.isdisjoint(values) and isinstance(values.get("data", {}), dict)
+
+
+def _model(name: str | None, out: Path, notes: list[str]) -> str | None:
+    """The model as it is written down, once it is sure that there is such a one.
+
+    A hub name is taken as it is: whether it may be fetched is for the project file to say.
+    """
+    if name is None:
+        return None
+    if Path(name).expanduser().exists():
+        resolve_model(name, Path.cwd())
+        written = Path(name).expanduser()
+        if written.is_absolute():
+            return name
+        relative = relative_path(name, out)
+        return relative if relative.startswith(".") else f"./{relative}"
+    try:
+        resolve_model(name, Path.cwd())
+    except ModelError:
+        if not _HUB_NAME.fullmatch(name):
+            raise
+        notes.append(f"{name} is not on this machine; `allow_network: true` lets the hub be asked")
+    return name
 
 
 def _with_sample(options: InitOptions, folder: Path) -> InitOptions:
@@ -87,23 +159,11 @@ def _with_sample(options: InitOptions, folder: Path) -> InitOptions:
     )
 
 
-def _roles(options: InitOptions, detection: Detection) -> _Roles:
+def _columns(options: InitOptions, detection: Detection) -> Columns:
     """The columns, as the person named them or as they were recognised."""
     known = [column.name for column in detection.columns]
-    for option, names in (("--text", options.text), ("--label", [options.label])):
-        for name in names:
-            if name is not None and name not in known:
-                near = nearest(name, known)
-                raise ConfigError(
-                    f"there is no column called '{name}'",
-                    file=detection.files[0],
-                    field=option,
-                    expected=", ".join(known),
-                    fix=f"did you mean '{near}'?" if near else None,
-                )
-    text = tuple(options.text) or detection.text
-    label = options.label or detection.label
-    if not text or label is None or (detection.task is None and options.label is None):
+    text, label = detection.text, detection.label
+    if not text or label is None:
         raise DataError(
             "this does not look like a table of texts and labels",
             file=detection.files[0],
@@ -111,10 +171,28 @@ def _roles(options: InitOptions, detection: Detection) -> _Roles:
             expected="a column with texts and a column with few different labels",
             fix="name the columns: `tunewright init FILE --text COLUMN --label COLUMN`",
         )
-    free = {name for name in (detection.group,) if name not in (*text, label)}
-    group = next(iter(free), None)
-    slices = tuple(name for name in detection.slices if name not in (*text, label, group))
-    return _Roles(text=text, label=label, group=group, slices=slices)
+    if detection.task is None and options.label is None:
+        raise DataError(
+            "this column holds no labels to classify by",
+            file=detection.files[0],
+            field=label,
+            found=detection.why_no_task,
+            expected="a few different labels, each in several rows",
+            fix=detection.no_task_fix,
+        )
+    unreadable = next((name for name in (*text, label) if BAD_BYTE.search(name)), None)
+    if unreadable is not None:
+        raise DataError(
+            "the name of a column cannot be read",
+            file=detection.files[0],
+            found=f"'{unreadable}'",
+            expected="a name in the encoding of the file",
+            fix="correct the name in the file's first row",
+        )
+    taken = {*text, label, *(name for name in known if BAD_BYTE.search(name))}
+    group = detection.group if detection.group not in taken else None
+    slices = tuple(name for name in detection.slices if name not in {*taken, group})
+    return Columns(text=text, label=label, group=group, slices=slices)
 
 
 def _sibling_test(files: list[str], notes: list[str]) -> str | None:
@@ -127,47 +205,6 @@ def _sibling_test(files: list[str], notes: list[str]) -> str | None:
         return None
     notes.append(f"{candidate.name} lies beside {path.name}, so it is taken as the test set.")
     return str(candidate)
-
-
-def project_text(
-    options: InitOptions,
-    detection: Detection,
-    roles: _Roles,
-    test: str | None,
-    pinned: dict[str, Any],
-    out: Path,
-) -> str:
-    """The commented project file."""
-    data = [
-        f"  train: {_yaml([_relative(f, out) for f in options.files])}",
-        f"  test: {_yaml(_relative(test, out))}"
-        if test
-        else "  # test: test.csv          "
-        "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
-        f"  text: {_yaml(list(roles.text))}",
-        f"  label: {_yaml(roles.label)}",
-    ]
-    if roles.group:
-        data += [
-            "  # Rows of one group are never divided between train and test. Remove the # if such",
-            "  # rows belong together:",
-            f"  # group: {_yaml(roles.group)}",
-        ]
-    if roles.slices:
-        data.append(
-            f"  slices: {_yaml(list(roles.slices), always_list=True)}   "
-            "# results by these values too"
-        )
-    data += [f"  {name}: {_yaml(value)}" for name, value in pinned.items()]
-    shares = detection.label_counts
-    dominant = bool(shares) and max(shares.values()) > _DOMINANT * sum(shares.values())
-    metric = "macro_f1" if dominant and len(shares) > 2 else "accuracy"
-    return _TEMPLATE.format(
-        data="\n".join(data),
-        model=_yaml(options.model or "all-MiniLM-L6-v2"),
-        metric=metric,
-        labels=_label_lines(detection),
-    )
 
 
 def _pinned(first: Detection, others: list[str], notes: list[str]) -> dict[str, Any]:
@@ -186,69 +223,8 @@ def _pinned(first: Detection, others: list[str], notes: list[str]) -> dict[str, 
     return pinned
 
 
-def _label_lines(detection: Detection) -> str:
-    labels = list(detection.label_counts)[:2] or ["some_label"]
-    return "\n".join(
-        f"#   {_yaml(label)}: what such a text is about, in plain words" for label in labels
-    )
-
-
-def _relative(path: str | None, out: Path) -> str:
-    """A path as it reads from the project file's folder."""
-    assert path is not None
-    folder = out.resolve().parent
-    parts = [os.path.relpath(Path.cwd() / part, folder) for part in path.split("+")]
-    return "+".join(part.replace(os.sep, "/") for part in parts)
-
-
-def _yaml(value: Any, *, always_list: bool = False) -> str:
-    """A value in YAML's flow style (which JSON is a part of); one item stands for itself."""
-    if isinstance(value, list) and len(value) == 1 and not always_list:
-        value = value[0]
-    plain = isinstance(value, str) and value.replace("_", "a").replace("-", "a").isalnum()
-    if plain and not value[0].isdigit() and value.lower() not in _YAML_WORDS:
-        return str(value)
-    return json.dumps(value, ensure_ascii=False)
-
-
-_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-
-_TEMPLATE = """\
-# A Tunewright project. `tunewright check` audits the data, `tunewright plan` shows what a run will
-# do, `tunewright run` does it. `tunewright config schema` lists every key.
-
-task: classify
-
-data:
-{data}
-
-# A local folder, the embedded all-MiniLM-L6-v2, or a hub name (with allow_network: true).
-model: {model}
-
-decision:
-  metric: {metric}   # accuracy, macro_f1, weighted_f1 or balanced_accuracy
-  margin: 0.01       # how much worse a cheaper candidate may be and still win: one point
-  expected_requests: 100000   # answers the winner will give; weighs running against making
-
-# What is compared. `tune` is the fine-tuned model; leave it out to compare only the others.
-candidates: [majority, tfidf, zero_shot, few_shot, nearest, probe, tune]
-
-# Phrases for zero-shot; a label's own name is used where none is given.
-# label_descriptions:
-{labels}
-
-# training:
-#   fixed: {{weight_decay: 0.01}}          # hyper-parameters that are not searched
-#   search: {{trials: 6, sampler: tpe}}    # recipes tried after the learning-rate sweep
-#   curve: {{fractions: [0.125, 0.25, 0.5], seeds: 2}}
-#   final: {{seeds: 3}}
-
-seed: 0
-"""
-
-
 def _described(
-    out: Path, detection: Detection, roles: _Roles, test: str | None, notes: list[str]
+    out: Path, detection: Detection, columns: Columns, test: str | None, notes: list[str]
 ) -> dict[str, Any]:
     return {
         "project": str(out),
@@ -257,16 +233,17 @@ def _described(
         "encoding": detection.encoding,
         "delimiter": detection.delimiter,
         "header": detection.header,
-        "text": list(roles.text),
-        "label": roles.label,
-        "group": roles.group,
-        "slices": list(roles.slices),
+        "text": list(columns.text),
+        "label": columns.label,
+        "group": columns.group,
+        "slices": list(columns.slices),
         "test": test,
         "labels": detection.label_counts,
         "rows_read": detection.rows_read,
         "rejected_rows": detection.rejected_rows,
         "complete": detection.complete,
         "assumptions": notes,
+        "doubts": detection.doubts,
     }
 
 
@@ -284,7 +261,7 @@ def _reading(detection: Detection) -> str:
 
 
 def _show(
-    out: Path, detection: Detection, roles: _Roles, test: str | None, notes: list[str]
+    out: Path, detection: Detection, columns: Columns, test: str | None, notes: list[str]
 ) -> None:
     console.print(_reading(detection), markup=False, soft_wrap=True)
     if test is not None:
@@ -293,13 +270,13 @@ def _show(
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("column", "used as", "distinct", "filled", "characters"):
         table.add_column(name, justify="left" if name in ("column", "used as") else "right")
-    uses = {**dict.fromkeys(roles.text, "text"), roles.label: "label"}
-    uses |= dict.fromkeys(roles.slices, "slice")
-    if roles.group is not None:
-        uses[roles.group] = "group?"
+    uses = {**dict.fromkeys(columns.text, "text"), columns.label: "label"}
+    uses |= dict.fromkeys(columns.slices, "slice")
+    if columns.group is not None:
+        uses[columns.group] = "group?"
     for column in detection.columns:
         table.add_row(
-            escape(column.name),
+            escape(_named(column.name)),
             uses.get(column.name, "[dim]-[/dim]"),
             f"{column.distinct:,}",
             f"{column.filled:,}",
@@ -307,14 +284,38 @@ def _show(
         )
     console.print(table)
     counts = list(detection.label_counts.items())
-    shown = ", ".join(f"{label} ({count:,})" for label, count in counts[:_LABELS_SHOWN])
+    shown = ", ".join(f"{_named(label)} ({count:,})" for label, count in counts[:_LABELS_SHOWN])
     more = ", ..." if len(counts) > _LABELS_SHOWN else ""
     whole = "" if detection.complete else f" in the first {detection.rows_read:,} rows"
-    console.print(f"\n{format_count(len(counts), 'label')}{whole}: {shown}{more}", markup=False)
+    if counts:
+        console.print(f"\n{format_count(len(counts), 'label')}{whole}: {shown}{more}", markup=False)
     if notes:
         console.print("\nAssumed:", style="dim")
-        for note in notes:
-            console.print(f"· {note}", markup=False)
+        _items(notes, "·")
+    if detection.doubts:
+        console.print("\nLook at this first:", style="yellow")
+        _items(detection.doubts, "!", style="yellow")
+    _show_next(out)
+
+
+def _items(notes: list[str], mark: str, style: str = "") -> None:
+    """Each under its mark; where it is wrapped, the further lines stand under the first."""
+    for note in notes:
+        for number, line in enumerate(Text(note).wrap(console, console.width - 2)):
+            start = " " if number else mark
+            console.print(f"{start} {line.plain.rstrip()}", style=style, markup=False)
+
+
+def _show_next(out: Path) -> None:
+    """The commands that follow: on lines of their own where one line would break them."""
     place = "" if out == Path("tunewright.yaml") else f" {out}"
-    steps = ", ".join(f"tunewright {step}{place}" for step in ("check", "plan", "run"))
-    console.print(f"\nWrote {out}. Next: {steps}", markup=False, soft_wrap=True)
+    steps = [f"tunewright {step}{place}" for step in ("check", "plan", "run")]
+    line = f"Wrote {out}. Next: {', '.join(steps)}"
+    if cell_len(line) > console.width:
+        line = "\n  ".join([f"Wrote {out}. Next:", *steps])
+    console.print(f"\n{line}", markup=False, soft_wrap=True)
+
+
+def _named(name: str) -> str:
+    """A label or a column name on one line of a table, however long it is and whatever it holds."""
+    return printable(" ".join(shortened(name, _NAME_CHARACTERS).splitlines()))

@@ -1,216 +1,36 @@
-"""All commands of `tunewright`, as a table of contents.
+"""The entry point: takes care of how the program ends, then loads the commands.
 
-Nothing heavy is imported here, so that `tunewright --help` answers at once.
+The commands bring a third of a second of imports. An interrupt meanwhile ends the program with
+the same code and message as later.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from tunewright.cli.exit import guarded
-
-_PANEL_PROJECT = "A project"
-_PANEL_RESULT = "Its result"
-_PANEL_OTHER = "Around it"
-
-app = typer.Typer(
-    name="tunewright",
-    help="Measures whether fine-tuning is worth it on your data, "
-    "then trains and proves the winner.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-config_app = typer.Typer(help="The project file: its schema, and what is in force.")
-app.add_typer(config_app, name="config", rich_help_panel=_PANEL_OTHER)
-
-ProjectArgument = Annotated[
-    Path, typer.Argument(help="Project file, or the folder it is in.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
-MinutesOption = Annotated[
-    float | None,
-    typer.Option(
-        min=1,
-        help="Time budget. The plan is made to fit it; a run that takes longer all the same is "
-        "stopped, and the same command goes on from there.",
-    ),
-]
-_HERE = Path()
-
-
-@app.command(rich_help_panel=_PANEL_PROJECT)
-@guarded
-def init(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(help="Data: a file, `train.csv#500`, `data/*.csv`, `texts.txt+labels.txt`."),
-    ] = None,
-    test: Annotated[str | None, typer.Option(help="A test file of its own.")] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Text column (may be repeated).")] = None,
-    label: Annotated[str | None, typer.Option(help="Label column.")] = None,
-    model: Annotated[str | None, typer.Option(help="Base model: folder or name.")] = None,
-    sample: Annotated[
-        str | None, typer.Option(help="Copy a bundled sample instead: support_desk.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Where the project file goes.")] = Path(
-        "tunewright.yaml"
-    ),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a project file.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Look at a data file, write a commented project file, say what was assumed."""
-    from tunewright.cli import init as command
-
-    wanted = command.InitOptions(
-        files=files or [], test=test, text=text or [], label=label, model=model, sample=sample
-    )
-    command.run(wanted, out, force=force, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_PROJECT)
-@guarded
-def check(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
-    """Audit the data. Ends with 3 when it cannot be used."""
-    from tunewright.cli import stages
-
-    stages.check(project, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_PROJECT)
-@guarded
-def plan(
-    project: ProjectArgument = _HERE,
-    minutes: MinutesOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show what a run will do, how long it takes, and what the test set can tell."""
-    from tunewright.cli import stages
-
-    stages.plan(project, minutes, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_PROJECT)
-@guarded
-def run(
-    project: ProjectArgument = _HERE,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            help="Stop after this stage: data, calibrate, audit, plan, candidates, search, curve, "
-            "final, test, evidence, verdict or report."
-        ),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier results.")] = False,
-    minutes: MinutesOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Run everything that has not been run, to the verdict, the model and the report."""
-    from tunewright.cli import stages
-
-    stages.run(project, until=until, fresh=fresh, minutes=minutes, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_RESULT)
-@guarded
-def status(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
-    """Show how far a run is."""
-    from tunewright.cli import status as command
-
-    command.run(project, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_RESULT)
-@guarded
-def report(
-    project: ProjectArgument = _HERE,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Print the verdict again, and where the report is."""
-    from tunewright.cli import stages
-
-    stages.report(project, open_browser=open_, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_RESULT)
-@guarded
-def verify(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
-    """Recompute every statistic from the stored answers. Ends with 4 on any difference."""
-    from tunewright.cli import stages
-
-    stages.verify(project, as_json=json)
-
-
-@app.command(rich_help_panel=_PANEL_RESULT)
-@guarded
-def predict(
-    inputs: Annotated[
-        str | None, typer.Argument(help="A data file; standard input when left out.")
-    ] = None,
-    project: Annotated[Path, typer.Option(help="Project file or folder.")] = _HERE,
-    candidate: Annotated[
-        str | None, typer.Option(help="Another finalist than the winner, by id.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write here, not to standard output.")] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the most probable labels.")] = None,
-) -> None:
-    """Answer texts with the winner: a file or lines in, JSON lines with probabilities out."""
-    from tunewright.cli import predict as command
-
-    command.run(inputs, project, candidate=candidate, output=output, top=top)
-
-
-@app.command(rich_help_panel=_PANEL_OTHER)
-@guarded
-def doctor(json: JsonOption = False) -> None:
-    """Check this installation, down to a training of ten steps."""
-    from tunewright.cli import doctor as command
-
-    command.run(as_json=json)
-
-
-@config_app.command("schema")
-@guarded
-def config_schema(
-    json: Annotated[bool, typer.Option("--json", help="It is JSON in any case.")] = False,
-) -> None:
-    """Print the JSON schema of the project file."""
-    from tunewright.cli import config as command
-
-    command.schema()
-
-
-@config_app.command("show")
-@guarded
-def config_show(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
-    """Print the project with every default filled in."""
-    from tunewright.cli import config as command
-
-    command.show(project, as_json=json)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from tunewright import __version__
-
-        typer.echo(f"tunewright {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+if TYPE_CHECKING:
+    from tunewright.cli.commands import app as app
 
 
 def main() -> None:
     """Run the command line and end with its exit code."""
-    app(prog_name="tunewright")
+    from tunewright.cli.exit import ending_with_code, keep_code
+
+    try:
+        with ending_with_code(as_json="--json" in sys.argv[1:]):
+            from tunewright.cli.commands import app
+
+            app(prog_name="tunewright")
+    except SystemExit as ended:
+        keep_code(ended.code)
+        raise
+
+
+def __getattr__(name: str) -> Any:
+    """Load the commands when they are first asked for."""
+    if name == "app":
+        from tunewright.cli import commands
+
+        return commands.app
+    raise AttributeError(f"module 'tunewright.cli.main' has no attribute '{name}'")

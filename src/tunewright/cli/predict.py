@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tunewright.cli.console import errors
-from tunewright.core.errors import ConfigError, ModelError, nearest
-from tunewright.core.files import writing
+from tunewright.cli.output import answers_to
+from tunewright.cli.streams import json_line
+from tunewright.core.errors import ModelError, nearest
 from tunewright.data.config import DataConfig
 from tunewright.data.values import BAD_BYTE
 from tunewright.serve.predictor import BATCH_TEXTS, Predictor, load_predictor, saved_finalists
 from tunewright.workflow.project import Project
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,13 @@ def run(
 ) -> None:
     """Answer every row; a row that cannot be read gets a line that says why."""
     project = Project.load(path)
-    predictor = _predictor(project, candidate)
-    rows = _file_rows(project, source) if source not in (None, "-") else _input_rows(project)
-    with _writer(output) as stream:
+    with answers_to(output, source, project) as write:
+        predictor = _predictor(project, candidate)
+        rows = _file_rows(project, source) if source not in (None, "-") else _input_rows(project)
+        encoding = None if output is None else "utf-8"
         for batch in _batches(rows):
-            for answer in _answer(predictor, batch, top):
-                stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
-            stream.flush()
+            lines = [json_line(a, encoding=encoding) for a in _answer(predictor, batch, top)]
+            write("".join(f"{line}\n" for line in lines))
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -113,6 +115,8 @@ def _input_rows(project: Project) -> Iterator[Row]:
         stream.reconfigure(encoding="utf-8", errors="replace")
     for number, line in enumerate(stream, start=1):
         text = line.rstrip("\r\n")
+        if number == 1:
+            text = text.removeprefix(_BYTE_ORDER_MARK)
         if text.strip():
             yield _line_row(text, columns, number)
 
@@ -123,6 +127,10 @@ def _line_row(text: str, columns: tuple[str, ...], number: int) -> Row:
             values = json.loads(text)
         except json.JSONDecodeError as problem:
             return Row(None, f"line {number}: not JSON: {problem.msg} at column {problem.colno}")
+        except RecursionError:
+            return Row(None, f"line {number}: the lists or objects are nested too deeply")
+        except ValueError as problem:  # Python reads no number of more than some thousand digits
+            return Row(None, f"line {number}: a number is too long: {problem}")
         missing = [name for name in columns if not isinstance(values.get(name), str)]
         if missing:
             return Row(None, f"line {number}: no text under '{missing[0]}'")
@@ -133,14 +141,3 @@ def _line_row(text: str, columns: tuple[str, ...], number: int) -> Row:
         names = ", ".join(columns)
         return Row(None, f"line {number}: expected a JSON object with the columns {names}")
     return Row({columns[0]: text})
-
-
-@contextmanager
-def _writer(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    if output.is_dir():
-        raise ConfigError("this is a folder, not a file", file=output, field="--output")
-    with writing(output), output.open("w", encoding="utf-8") as stream:
-        yield stream

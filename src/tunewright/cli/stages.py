@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from tunewright.candidates.labels import refuse_unknown_labels
 from tunewright.cli.console import LiveProgress, console, errors, print_json
 from tunewright.cli.exit import end
+from tunewright.core.config import YamlDocument
 from tunewright.core.errors import ConfigError, GateError
 from tunewright.core.units import format_bytes, format_percent, format_points, format_seconds
 from tunewright.workflow.project import Project, describe
@@ -34,8 +38,23 @@ def load(path: Path, *, quiet: bool) -> Project:
 
 def _run_until(path: Path, stage: str, minutes: float | None, *, as_json: bool) -> RunResult:
     project = load(path, quiet=as_json)
-    with LiveProgress(quiet=as_json) as progress:
-        return project.run(until=stage, minutes=minutes, listener=progress.listener())
+    with _placed_in(project), LiveProgress(quiet=as_json) as progress:
+        result = project.run(until=stage, minutes=minutes, listener=progress.listener())
+        described, labels = project.config.label_descriptions, result.stages["data"]["labels"]
+        refuse_unknown_labels(described, labels)  # a whole run finds out when it needs them
+        return result
+
+
+@contextmanager
+def _placed_in(project: Project) -> Iterator[None]:
+    """Name the file and line of a setting that turned out to be wrong only while it was used."""
+    try:
+        yield
+    except ConfigError as problem:
+        if problem.field is not None and problem.file is None:
+            problem.file = str(project.file)
+            problem.row = YamlDocument.read(project.file).line_of(problem.field)
+        raise
 
 
 def check(path: Path, *, as_json: bool) -> None:
@@ -60,8 +79,10 @@ def _show_data(data: dict[str, Any]) -> None:
     parts = [f"{data['train']:,} train"]
     parts += [f"{data['folds']} folds"] if data["folds"] else [f"{data['dev']:,} dev"]
     parts.append(f"{data['test']:,} test (sealed)")
+    whole, left = data["rows_in_files"], data["rows_not_drawn"]
+    sample = f"; {left:,} of the {whole:,} rows in the files not drawn" if left else ""
     console.print(
-        f"{data['rows_read']:,} rows read: {', '.join(parts)}; {len(data['labels'])} labels"
+        f"{data['rows_read']:,} rows read: {', '.join(parts)}; {len(data['labels'])} labels{sample}"
     )
     for reason, count in data["rejected"].items():
         console.print(f"  {count:,} not used: {reason.replace('_', ' ')}", style="yellow")
@@ -139,7 +160,7 @@ def run(
 ) -> None:
     """Run to the end, or to a stage, and show the verdict."""
     project = load(path, quiet=as_json)
-    with LiveProgress(quiet=as_json) as progress:
+    with _placed_in(project), LiveProgress(quiet=as_json) as progress:
         result = project.run(
             until=until, fresh=fresh, minutes=minutes, listener=progress.listener()
         )

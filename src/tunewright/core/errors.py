@@ -7,9 +7,16 @@ ours and exits with 1.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from tunewright.core.text import printable, shortened
+
+if TYPE_CHECKING:  # the command line loads this before it can be interrupted in good order
+    from pathlib import Path
+
+_LONGEST_PLACE = 500
+_LONGEST = 1_000
+"""Characters of one part that a message shows; `as_dict` has all of them."""
 
 
 class TunewrightError(Exception):
@@ -43,7 +50,8 @@ class TunewrightError(Exception):
             place.append(f"row {self.row}")
         if self.field is not None:
             place.append(f"field '{self.field}'")
-        head = f"{', '.join(place)}: {self.what}" if place else self.what
+        where = ", ".join(shortened(part, _LONGEST_PLACE) for part in place)
+        head = f"{where}: {self.what}" if place else self.what
         lines = [head]
         if self.found is not None:
             lines.append(f"  found:    {self.found}")
@@ -51,7 +59,7 @@ class TunewrightError(Exception):
             lines.append(f"  expected: {self.expected}")
         if self.fix is not None:
             lines.append(f"  fix:      {self.fix}")
-        return "\n".join(lines)
+        return "\n".join(printable(shortened(line, _LONGEST)) for line in lines)
 
     def as_dict(self) -> dict[str, object]:
         """The error as plain values, for `--json` and for the way from worker to supervisor."""
@@ -116,5 +124,7 @@ def error_from_dict(values: dict[str, object]) -> TunewrightError:
 
 def nearest(name: str, known: list[str] | tuple[str, ...], cutoff: float = 0.6) -> str | None:
     """The known name closest in spelling to `name`, or None when nothing is near."""
+    from difflib import get_close_matches
+
     found = get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None

@@ -18,8 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.errors import DataError, StudyError
+from tunewright.core.text import shortened
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NAME_BYTES, _PATH_BYTES = 255, 4000
+_FREE_BYTES_TOLD = 1_000_000_000
+"""With more than this it is not the disk as a whole that is full (a quota, a device)."""
+_GOES_ON = ": it continues where it stopped"
+_OTHER_STUDY = "set `study:` in tunewright.yaml to another folder"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 """How numpy says that a disk is full."""
 _REFUSAL_IN_RUST = re.compile(r"\(os error (\d+)\)")
@@ -28,42 +34,70 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an operating-system refusal to write at `path` into a `StudyError`."""
+def writing(path: Path, elsewhere: str = _OTHER_STUDY) -> Iterator[None]:
+    """Turn an operating-system refusal to write at `path` into a `StudyError`.
+
+    Args:
+        path: what is written.
+        elsewhere: how the person can name another place, as a part of a sentence.
+    """
     try:
         yield
     except OSError as problem:
-        raise write_error(problem, path) from problem
+        raise write_error(problem, path, elsewhere) from problem
     except Exception as problem:
         refusal = _REFUSAL_IN_RUST.search(str(problem))  # as tokenizers and safetensors raise it
         if refusal is None:
             raise
-        raise write_error(OSError(int(refusal[1]), str(problem)), path) from problem
+        raise write_error(OSError(int(refusal[1]), str(problem)), path, elsewhere) from problem
 
 
-def write_error(problem: OSError, path: Path) -> StudyError:
+def write_error(problem: OSError, path: Path, elsewhere: str = _OTHER_STUDY) -> StudyError:
     """The message for a write that failed."""
-    if problem.errno in _FULL or _SHORT_WRITE.search(str(problem)):
-        free = free_bytes(path)
+    if problem.errno in FULL or _SHORT_WRITE.search(str(problem)):
         return StudyError(
             "the disk is full",
             file=path,
-            found=f"{free:,} bytes free" if free is not None else None,
-            fix="free some space, then run the same command again: it continues where it stopped",
+            found=_fullness(problem, path),
+            fix="free some space, then run the same command again"
+            + (_GOES_ON if elsewhere == _OTHER_STUDY else f", or {elsewhere}"),
         )
     if problem.errno in _REFUSED:
         return StudyError(
             "the folder cannot be written",
             file=path,
             found=problem.strerror,
-            fix="make the folder writable, or set `study:` in tunewright.yaml to another folder",
+            fix=f"make the folder writable, or {elsewhere}",
         )
     return StudyError(
         "the file could not be written",
         file=path,
         found=str(problem),
-        fix="check the disk, then run the same command again: it continues where it stopped",
+        fix="check the disk, then run the same command again"
+        + (_GOES_ON if elsewhere == _OTHER_STUDY else f", or {elsewhere}"),
     )
+
+
+def _fullness(problem: OSError, path: Path) -> str:
+    told = problem.strerror or str(problem)
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    free = None if special else free_bytes(path)
+    return told if free is None or free > _FREE_BYTES_TOLD else f"{told}; {free:,} bytes free"
+
+
+def unusable_name(written: str) -> str | None:
+    """Why no file system can hold a path of this name, or None when one could."""
+    if "\0" in written:
+        return "the null character"
+    longest = max(re.split(r"[/\\]", written), key=_bytes_of)
+    for name, most in ((longest, _NAME_BYTES), (written, _PATH_BYTES)):
+        if _bytes_of(name) > most:
+            return f"{shortened(name, 40)}, which is too long a name"
+    return None
+
+
+def _bytes_of(name: str) -> int:
+    return len(name) if os.name == "nt" else len(name.encode("utf-8", "surrogatepass"))
 
 
 def free_bytes(path: Path) -> int | None:
@@ -90,9 +124,9 @@ def remove_drafts(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, elsewhere: str = _OTHER_STUDY) -> None:
     """Replace the file at `path` in one step, after its bytes have reached the disk."""
-    with writing(path):
+    with writing(path, elsewhere):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = draft_of(path)
         try:
@@ -105,9 +139,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: Path, content: str, elsewhere: str = _OTHER_STUDY) -> None:
     """Replace the UTF-8 text file at `path` in one step."""
-    write_bytes(path, content.encode("utf-8"))
+    write_bytes(path, content.encode("utf-8"), elsewhere)
 
 
 def write_json(path: Path, value: Any) -> None:

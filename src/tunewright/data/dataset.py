@@ -18,8 +18,9 @@ from tunewright.data.example import Source
 
 EXAMPLES_FILE = "examples.parquet"
 SPLITS_FILE = "splits.json"
-"""Ids of the rows of each part, the hashes of the data, and `samples`: what each path with a sample
-size left in its files."""
+"""Ids of the rows of each part, the hashes of the data, `samples` (what each path with a sample
+size left in its files) and `unanswerable_test_rows` (how many have a label that no other row has).
+"""
 REJECTED_FILE = "rejected.jsonl"
 
 FIT, TEST = "fit", "test"
@@ -92,30 +93,63 @@ def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
         expected_hash: of the data the caller means.
 
     Raises:
-        DataError: when nothing has been prepared.
+        DataError: when nothing has been prepared, or what has been is damaged.
         StudyError: when the folder holds other data than expected.
     """
-    import pyarrow.parquet as pq
-
     splits = read_json(folder / SPLITS_FILE)
+    if not isinstance(splits, dict) or not splits.keys() >= _HELD:
+        raise _damaged(folder / SPLITS_FILE, "not what a run writes there")
     if expected_hash is not None and splits["content_hash"] != expected_hash:
         raise StudyError(
             "the study holds other data than this step was planned for",
             file=folder,
-            found=splits["content_hash"],
+            found=str(splits["content_hash"]),
             expected=expected_hash,
             fix="run `tunewright run` again",
         )
-    if not (folder / EXAMPLES_FILE).is_file():
-        raise DataError("the prepared examples are missing", file=folder / EXAMPLES_FILE)
-    columns = pq.read_table(folder / EXAMPLES_FILE).to_pydict()
     labels: list[str] = splits["labels"]
-    return Dataset(
-        content_hash=splits["content_hash"],
-        labels=labels,
-        fit=_part(columns, splits, labels, FIT),
-        test=_part(columns, splits, labels, TEST),
-        seed=int(splits["seed"]),
+    columns = _columns(folder / EXAMPLES_FILE)
+    try:
+        return Dataset(
+            content_hash=splits["content_hash"],
+            labels=labels,
+            fit=_part(columns, splits, labels, FIT),
+            test=_part(columns, splits, labels, TEST),
+            seed=int(splits["seed"]),
+        )
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        raise _damaged(folder, f"{type(problem).__name__}: {problem}") from problem
+
+
+_HELD = {"content_hash", "labels", "seed", "dev", "folds"}
+"""What `splits.json` holds."""
+
+
+def _columns(path: Path) -> dict[str, list[Any]]:
+    """The prepared examples, column by column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise DataError("the prepared examples are missing", file=path, fix=_MADE_ANEW)
+    try:
+        with path.open("rb") as stream:  # which names the file where it may not be read
+            columns: dict[str, list[Any]] = pq.read_table(stream).to_pydict()
+    except pa.ArrowException as problem:
+        raise _damaged(path, str(problem).splitlines()[0]) from problem
+    return columns
+
+
+_MADE_ANEW = "run `tunewright run`: it prepares the data anew"
+
+
+def _damaged(path: Path, found: str) -> DataError:
+    return DataError(
+        "the prepared data is damaged",
+        file=path,
+        found=found,
+        expected="what a run has written",
+        fix=_MADE_ANEW,
     )
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from tunewright.core.errors import DataError
+from tunewright.core.errors import ConfigError, DataError, nearest
 from tunewright.core.units import format_count
 from tunewright.data.config import AUTO_FORMAT
 from tunewright.data.example import Rejected
@@ -22,8 +22,8 @@ from tunewright.data.headers import find_header
 from tunewright.data.paths import DataFile, resolve_paths
 from tunewright.data.profiles import ColumnProfile, profile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
-from tunewright.data.roles import propose_roles
-from tunewright.data.values import NotTextError, as_text, shown
+from tunewright.data.roles import Named, propose_roles
+from tunewright.data.values import NotTextError, as_text, shown, shown_list
 
 MAX_ROWS = 5000
 """Rows looked at; the encoding alone is checked over the whole file."""
@@ -48,7 +48,7 @@ class Detection:
 
     columns: tuple[ColumnProfile, ...]
     text: tuple[str, ...]
-    """Proposed text columns; empty when there is none."""
+    """The text columns, named or proposed; empty when there is none."""
 
     label: str | None
     group: str | None
@@ -60,6 +60,9 @@ class Detection:
     why_no_task: str | None
     """Why the label column is not one to classify by, as a sentence; None when it is."""
 
+    no_task_fix: str | None
+    """What to do about it."""
+
     rows_read: int
     """Rows looked at, the rejected ones included."""
 
@@ -69,25 +72,38 @@ class Detection:
 
     assumptions: list[str]
 
+    doubts: list[str]
+    """Sentences that a person should read before anything is built on the proposal."""
 
-def detect(paths: str | Sequence[str], folder: Path = Path()) -> Detection:
+
+def detect(
+    paths: str | Sequence[str],
+    folder: Path = Path(),
+    *,
+    text: Sequence[str] = (),
+    label: str | None = None,
+) -> Detection:
     """Look at the first rows of one or several files.
 
     Args:
         paths: as the person wrote them; a sample size (`#500`) is passed over.
         folder: where relative paths start.
+        text: the text columns, where the person named them (`--text`).
+        label: the label column, where the person named it (`--label`).
 
     Raises:
+        ConfigError: when a named column is not there, or is named for two purposes.
         DataError: when a file cannot be used as a whole, or no row of it can be read.
     """
+    named = Named(text=tuple(text), label=label)
     files = [file for path in resolve_paths(paths, folder) for file in path.files]
-    reader, header_reason = _open_first(files[0])
+    reader, header_reason = _open_first(files[0], named)
     table = _read_table(reader, files[1:])
+    _refuse_names(named, list(table.values), files[0])
     profiles = tuple(profile(name, values) for name, values in table.values.items())
-    roles = propose_roles(profiles, table.values)
+    roles = propose_roles(profiles, table.values, named)
     counts = _counts(table.values[roles.label]) if roles.label else {}
-    label = next((p for p in profiles if p.name == roles.label), None)
-    why_no_task = _why_no_task(label)
+    why_no_task, fix = _why_no_task(next((p for p in profiles if p.name == roles.label), None))
     details = reader.details
     return Detection(
         files=tuple(file.name for file in files),
@@ -103,6 +119,7 @@ def detect(paths: str | Sequence[str], folder: Path = Path()) -> Detection:
         label_counts=counts,
         task="classify" if why_no_task is None else None,
         why_no_task=why_no_task,
+        no_task_fix=fix,
         rows_read=table.rows + table.rejected,
         rejected_rows=table.rejected,
         complete=table.complete,
@@ -112,10 +129,38 @@ def detect(paths: str | Sequence[str], folder: Path = Path()) -> Detection:
             *roles.reasons,
             *_about_rows(table),
         ],
+        doubts=[
+            *([_as_clause(why_no_task)] if named.label and why_no_task else []),
+            *roles.doubts,
+        ],
     )
 
 
-def _open_first(file: DataFile) -> tuple[Reader, str | None]:
+def _refuse_names(named: Named, columns: list[str], file: DataFile) -> None:
+    for option, names in (("--text", named.text), ("--label", (named.label,))):
+        for name in names:
+            if name is not None and name not in columns:
+                near = nearest(name, columns)
+                raise ConfigError(
+                    f"there is no column called {shown(name)}",
+                    file=file.name,
+                    field=option,
+                    expected=shown_list(columns),
+                    fix=f"did you mean {shown(near)}?" if near else "name one of these columns",
+                )
+    both = [*named.text, *([named.label] if named.label else [])]
+    twice = next((name for name in both if both.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(
+            f"the column {shown(twice)} is named for two purposes",
+            file=file.name,
+            field="--label" if twice == named.label else "--text",
+            expected="different columns",
+            fix=f"choose among {', '.join(columns)}",
+        )
+
+
+def _open_first(file: DataFile, named: Named) -> tuple[Reader, str | None]:
     """A reader for the first file and, for a delimited one, the sentence about its header."""
     options = ReadOptions(header=False)
     reader = open_reader(file, AUTO_FORMAT, options)
@@ -125,7 +170,7 @@ def _open_first(file: DataFile) -> tuple[Reader, str | None]:
     rows = [list(map(str, row.values.values())) for row in records if isinstance(row, Record)]
     if not rows:
         raise _nothing_readable(file, next(reader.records()))
-    has_header, why = find_header(rows)
+    has_header, why = find_header(rows, [*named.text, *([named.label] if named.label else [])])
     known = replace(
         options,
         header=has_header,
@@ -202,19 +247,38 @@ def _counts(values: list[str | None]) -> dict[str, int]:
     return dict(Counter(filled).most_common())
 
 
-def _why_no_task(label: ColumnProfile | None) -> str | None:
-    """Why this is no classification, as a sentence; None when it is one."""
+def _why_no_task(label: ColumnProfile | None) -> tuple[str | None, str | None]:
+    """Why this is no classification, as a sentence, and what to do; None when it is one."""
     if label is None:
-        return "No column looks like a label, so there is nothing to classify by."
-    name, rows = shown(label.name), format_count(label.filled, "row")
+        return (
+            "No column looks like a label, so there is nothing to classify by.",
+            "name the columns: `tunewright init FILE --text COLUMN --label COLUMN`",
+        )
     if label.is_class:
-        return None
+        return None, None
+    name, rows = shown(label.name), format_count(label.filled, "row")
+    other = "name the column that holds the labels: `--label COLUMN`"
     if label.distinct == 1:
-        return f"Every row has the same value in {name}, so there is nothing to tell apart."
+        return (
+            f"Every row has the same value in {name}, so there is nothing to tell apart.",
+            f"add rows of another label, or {other}",
+        )
     different = f"{label.distinct:,} different"
     if label.is_number:
-        return f"{name} holds {different} numbers in {rows}: a quantity, not a set of labels."
-    return f"{name} holds {different} values in {rows}: free text, not a set of labels."
+        return (
+            f"{name} holds {different} numbers in {rows}: a quantity, not a set of labels.",
+            f"put ranges in their place ('low', 'high'), or {other}",
+        )
+    return (
+        f"{name} holds {different} values in {rows}: free text, not a set of labels.",
+        f"give rows of one kind the same label in {name}, several rows to each, or {other}",
+    )
+
+
+def _as_clause(sentence: str) -> str:
+    """As it stands in a list of clauses."""
+    start = sentence[:1] if sentence.startswith("'") else sentence[:1].lower()
+    return start + sentence[1:].removesuffix(".")
 
 
 def _about_rows(table: _Table) -> list[str]:

@@ -32,7 +32,9 @@ def find_header(rows: Sequence[Sequence[str]], named: Sequence[str] = ()) -> tup
     meant = [cell for cell in first if cell in named]
     if meant:
         return True, f"it holds {shown(meant[0])}, which you named"
-    if _is_row_with_equal_fields(first, below, known):
+    # A header may hold a name twice by mistake, which its reader then refuses.
+    twice = {cell for cell in first if cell and first.count(cell) > 1}
+    if any(not twice.isdisjoint(column) for column in below):
         return False, "two of its fields are equal"
     if len(known) > 1 or (known and len(first) == 1):
         return True, f"it holds the known column names {', '.join(map(shown, known))}"
@@ -49,17 +51,7 @@ def find_header(rows: Sequence[Sequence[str]], named: Sequence[str] = ()) -> tup
             return True, f"{shown(cell)} stands above a column of numbers"
     if all(_looks_like_name(cell) for cell in first) and _texts_below(first, below):
         return True, "it holds short names, and the rows below hold longer texts"
-    return False, "nothing tells it from the rows below"
-
-
-def _is_row_with_equal_fields(first: list[str], below: list[list[str]], known: list[str]) -> bool:
-    """Whether two equal fields show that this is a row of data.
-
-    A header may have a name twice by mistake, which its reader then refuses: names that are known
-    for columns and stand nowhere below are such a header.
-    """
-    twice = {cell for cell in first if cell and first.count(cell) > 1}
-    return bool(twice) and (not known or any(twice & set(column) for column in below))
+    return False, "two of its fields are equal" if twice else "nothing tells it from the rows below"
 
 
 def _looks_like_name(cell: str) -> bool:

@@ -53,6 +53,20 @@ def normalise(text: str) -> str:
     return " ".join(_MARKS.sub(_without_mark, seen).split()) or " ".join(seen.split())
 
 
+_SEPARATORS = re.compile(r"(?<!\d)(?<=\w)[\s_\-]+(?=\w)|(?<=\d)[\s_\-]+(?=[^\W\d])")
+"""White space and marks that part the words of a label. Those between two numbers say which numbers
+they are, and those before or behind a label may be all that it says: 'B-' is not 'B'."""
+
+
+def folded_label(label: str) -> str:
+    """The form of a label in which its spellings are equal: 'Log-in', 'log in' and 'login'.
+
+    Case, width, what nobody sees, and white space, '_' and '-' between words are folded.
+    """
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", label)).casefold()
+    return _SEPARATORS.sub("", " ".join(seen.split()))
+
+
 def _without_mark(found: re.Match[str]) -> str:
     mark = found["mark"]
     if mark is None or mark in _MEANT:

@@ -12,11 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunewright.core.errors import DataError, nearest
+from tunewright.core.errors import DataError
+from tunewright.data.places import (
+    expanded,
+    is_file,
+    is_folder,
+    listing,
+    located,
+    no_file,
+    refuse_elsewhere,
+)
 
-_SAMPLE = re.compile(r"(?P<path>.+)#(?P<rows>\d+)")
+_SAMPLE = re.compile(r"(?P<path>.+)#(?P<rows>[0-9]{1,15})")
 _GLOB = re.compile(r"[*?\[]")
-_NAMES_SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +74,8 @@ def resolve_paths(written: str | Sequence[str], folder: Path) -> list[DataPath]:
 
 def _resolve(written: str, folder: Path) -> DataPath:
     sample = _SAMPLE.fullmatch(written)
-    if sample is None or _is_file(_located(written, folder)):
+    if sample is None or is_file(located(written, folder)):
+        _refuse_sample(written, folder)
         return DataPath(written=written, files=_find(written, folder))
     rows = int(sample["rows"])
     if rows == 0:
@@ -79,15 +88,34 @@ def _resolve(written: str, folder: Path) -> DataPath:
     return DataPath(written=sample["path"], files=_find(sample["path"], folder), sample_rows=rows)
 
 
+def _refuse_sample(written: str, folder: Path) -> None:
+    """Say so where what stands behind the '#' of a path that is there is no number of rows."""
+    path, mark, rows = written.rpartition("#")
+    if not mark or not path or is_file(located(written, folder)):
+        return
+    try:
+        _find(path, folder)
+    except DataError:
+        return  # then the path itself is what is wrong
+    raise DataError(
+        "what stands behind the '#' is no number of rows",
+        file=written,
+        found=f"'{rows}'",
+        expected="a whole number, as in 'train.csv#500', which draws 500 rows",
+        fix=f"write '{path}#500' for 500 rows, or '{path}' for all of them",
+    )
+
+
 def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
-    path = _located(written, folder)
-    if _is_file(path):
+    path = located(written, folder)
+    refuse_elsewhere(written, path)
+    if is_file(path):
         return (DataFile(path=path, name=_shown(path, folder)),)
-    if _is_folder(path):
+    if is_folder(path):
         raise DataError(
             "this is a folder, not a file",
             file=written,
-            found=_listing(path) or "an empty folder",
+            found=listing(path) or "an empty folder",
             fix=f"name the files in it, as in '{written.rstrip('/')}/*.csv'",
         )
     pair = _find_pair(written, folder)
@@ -95,25 +123,25 @@ def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
         return (pair,)
     if _GLOB.search(written):
         return _find_pattern(written, folder)
-    raise _missing(written, folder)
+    raise no_file(written, folder)
 
 
 def _find_pair(written: str, folder: Path) -> DataFile | None:
     """The text file and the label file around a '+', or None where no '+' stands between two."""
     for plus in re.finditer(r"\+", written):
-        texts = _located(written[: plus.start()], folder)
-        labels = _located(written[plus.end() :], folder)
-        if _is_file(texts) and _is_file(labels):
+        texts = located(written[: plus.start()], folder)
+        labels = located(written[plus.end() :], folder)
+        if is_file(texts) and is_file(labels):
             label_file = DataFile(path=labels, name=_shown(labels, folder))
             return DataFile(path=texts, name=_shown(texts, folder), labels=label_file)
     left, plus_sign, right = written.partition("+")
     if plus_sign and left and right:
-        raise _missing(right if _is_file(_located(left, folder)) else left, folder)
+        raise no_file(right if is_file(located(left, folder)) else left, folder)
     return None
 
 
 def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
-    pattern = _expanded(written)
+    pattern = expanded(written)
     start = Path(pattern.anchor) if pattern.is_absolute() else folder
     relative = pattern.relative_to(pattern.anchor) if pattern.is_absolute() else pattern
     try:
@@ -122,35 +150,14 @@ def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
         raise DataError("the pattern cannot be used", file=written, found=str(problem)) from problem
     found = [path for path in found if not path.name.startswith(".")]
     if not found:
-        parent = _located(written, folder).parent
+        parent = located(written, folder).parent
         raise DataError(
             "the pattern matches no file",
             file=written,
-            found=_listing(parent) or f"no files in '{parent}'",
+            found=listing(parent) or f"no files in '{parent}'",
             fix="change the pattern so that it matches the files to be read",
         )
     return tuple(DataFile(path=path, name=_shown(path, folder)) for path in found)
-
-
-def _missing(written: str, folder: Path) -> DataError:
-    path = _located(written, folder)
-    parent = path.parent
-    if not _is_folder(parent):
-        return DataError(
-            "the file does not exist, and neither does its folder",
-            file=written,
-            expected=f"a file; relative paths start at '{folder}'",
-            fix=f"make the folder '{parent}' or correct the path",
-        )
-    near = nearest(path.name, _names(parent))
-    suggestion = None if near is None else str(Path(written).with_name(near))
-    return DataError(
-        "the file does not exist",
-        file=written,
-        found=_listing(parent) or f"an empty folder '{parent}'",
-        expected=f"a file; relative paths start at '{folder}'",
-        fix=f"did you mean '{suggestion}'?" if suggestion else "correct the path",
-    )
 
 
 def _refuse_twice(files: list[DataFile]) -> None:
@@ -166,47 +173,8 @@ def _refuse_twice(files: list[DataFile]) -> None:
         seen.add(place)
 
 
-def _located(written: str, folder: Path) -> Path:
-    return folder / _expanded(written)
-
-
-def _expanded(written: str) -> Path:
-    try:
-        return Path(written).expanduser()
-    except RuntimeError:  # '~' begins a plain name, not that of a user
-        return Path(written)
-
-
 def _shown(path: Path, folder: Path) -> str:
     try:
         return path.relative_to(folder).as_posix()
     except ValueError:
         return str(path)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, a folder that may not be entered
-        return False
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_file())
-    except OSError:
-        return []
-
-
-def _listing(folder: Path) -> str:
-    """The names of the files in a folder as one line, '' when there are none."""
-    names = [name for name in _names(folder) if not name.startswith(".")]
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more

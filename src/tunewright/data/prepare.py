@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.errors import DataError
-from tunewright.core.events import Progress
+from tunewright.core.events import Notice, Progress
 from tunewright.core.files import draft_of, write_json, write_text, writing
 from tunewright.core.hashing import hash_value
 from tunewright.core.seeds import derive_seed
-from tunewright.core.units import format_count
+from tunewright.core.units import format_count, format_percent
 from tunewright.data import split
 from tunewright.data.config import DataConfig
 from tunewright.data.dataset import EXAMPLES_FILE, FIT, REJECTED_FILE, SPLITS_FILE, TEST
@@ -24,10 +24,12 @@ from tunewright.data.example import Example, Rejected
 from tunewright.data.normalise import normalise
 from tunewright.data.read import read_examples
 from tunewright.data.sealed import seal
+from tunewright.data.unusable import all_leaked, no_common_label, not_divisible, one_label
 from tunewright.study.layout import StudyLayout
 from tunewright.workers.base import Context, JobHandler, OnEvent
 
 _VERSION = 2
+_FEWEST_FOLDS = 2
 
 
 @dataclass(slots=True)
@@ -58,12 +60,22 @@ class PrepareData(JobHandler):
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         config = DataConfig(**payload["data"])
         seed = int(payload["seed"])
+        folder = StudyLayout(context.study).data
         rows = _read(config, Path(payload["folder"]), seed, context.emit)
-        _refuse_one_label(rows.train, config)  # before the split, so that it counts all rows
-        _split_test(rows, config, seed)
-        leaked = _drop_leaked(rows, config)
-        labels = _labels(rows, config)
-        return _write(StudyLayout(context.study).data, rows, config, seed, labels, leaked)
+        try:
+            _refuse_one_label(rows.train, config)  # before the split, so that it counts all rows
+            _split_test(rows, config, seed)
+            leaked = _drop_leaked(rows, config)
+            labels = _labels(rows, config, leaked, folder / REJECTED_FILE)
+            held = _choose_holdout(rows, config, seed, labels)
+        except DataError:
+            # What was rejected is often why nothing is left: it is told then above all.
+            _write_rejected(folder / REJECTED_FILE, rows.rejected)
+            raise
+        unanswerable = _count_unanswerable(rows)
+        if unanswerable:
+            context.emit(Notice(text=_about_unanswerable(rows, unanswerable), level="warning"))
+        return _write(folder, rows, config, seed, labels, leaked, held, unanswerable)
 
 
 def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
@@ -85,18 +97,9 @@ def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
     return rows
 
 
-def _refuse_one_label(train: list[Example], config: DataConfig) -> None:
-    labels = {str(example.target) for example in train}
-    if len(labels) != 1:
-        return
-    raise DataError(
-        "there is only one label, so there is nothing to tell apart",
-        file=train[0].source.file,
-        field=config.label,
-        found=f"'{labels.pop()}' in every usable row ({format_count(len(train), 'row')})",
-        expected="at least two labels",
-        fix="name another column as `label:` in tunewright.yaml, or add rows of another label",
-    )
+def _refuse_one_label(train: list[Example], config: DataConfig, leaked: int = 0) -> None:
+    if len({str(example.target) for example in train}) == 1:
+        raise one_label(train, config, leaked)
 
 
 def _split_test(rows: _Rows, config: DataConfig, seed: int) -> None:
@@ -131,32 +134,48 @@ def _drop_leaked(rows: _Rows, config: DataConfig) -> int:
     return leaked
 
 
-def _labels(rows: _Rows, config: DataConfig) -> list[str]:
-    """All labels in order, after checking that there is something to tell apart."""
-    counts = Counter(str(example.target) for example in rows.train)
-    file = rows.train[0].source.file if rows.train else None
-    if not counts:
-        raise DataError(
-            "no training row is left",
-            file=file,
-            found=f"{format_count(len(rows.rejected), 'rejected row')}",
-            fix="`tunewright check` lists every rejected row and why",
-        )
-    _refuse_one_label(rows.train, config)
+def _labels(rows: _Rows, config: DataConfig, leaked: int, listed: Path) -> list[str]:
+    """All labels in order, after checking that there is something to tell apart.
+
+    Args:
+        rows: divided, and without those that leaked.
+        config: names the columns.
+        leaked: how many rows of train and dev stand in the test set too.
+        listed: the file that lists the rejected rows.
+    """
+    if not rows.train and leaked:
+        raise all_leaked(rows.rejected, rows.test, listed)
+    if not rows.train:
+        raise _not_divisible(rows.test, config, "training set", config.test_size)
+    _refuse_one_label(rows.train, config, leaked if config.on_leak == "drop_from_train" else 0)
     if not rows.test:
-        units = len(np.unique(_split_keys(rows.train)[1]))
-        raise DataError(
-            "no row could be put into the test set: every label has too few rows",
-            file=file,
-            field=config.label,
-            found=f"{format_count(counts.total(), 'row')} with "
-            f"{format_count(len(counts), 'label')} and "
-            f"{format_count(units, 'different text or group', 'different texts or groups')}",
-            expected="several different rows of each label",
-            fix="add rows, or check that the label column is the right one",
-        )
-    everything = {*counts, *(str(e.target) for e in (*rows.dev, *rows.test))}
-    return sorted(everything)
+        raise _not_divisible(rows.train, config, "test set", config.test_size)
+    fit = [*rows.train, *rows.dev]
+    known = {str(example.target) for example in fit}
+    asked = {str(example.target) for example in rows.test}
+    if known.isdisjoint(asked):
+        raise no_common_label(fit, rows.test, config)
+    return sorted(known | asked)
+
+
+def _not_divisible(
+    examples: list[Example], config: DataConfig, wanted: str, share: float
+) -> DataError:
+    return not_divisible(examples, [_key(e) for e in examples], config, wanted, share)
+
+
+def _count_unanswerable(rows: _Rows) -> int:
+    """How many test rows have a label that no other row has."""
+    known = {example.target for example in (*rows.train, *rows.dev)}
+    return sum(example.target not in known for example in rows.test)
+
+
+def _about_unanswerable(rows: _Rows, count: int) -> str:
+    return (
+        f"{count:,} of {format_count(len(rows.test), 'test row')} "
+        f"({format_percent(count / len(rows.test))}) have a label that no training row has: "
+        "no candidate can answer them rightly"
+    )
 
 
 def _write(
@@ -166,8 +185,10 @@ def _write(
     seed: int,
     labels: list[str],
     leaked: int,
+    held: tuple[list[str], dict[str, int]],
+    unanswerable: int,
 ) -> dict[str, Any]:
-    dev, folds = _choose_holdout(rows, config, seed, labels)
+    dev, folds = held
     # Of what is learned from and scored; where rows stand and by which columns the results are
     # shown is not part of it, so that changing those retrains nothing.
     test_hash = seal(folder, {example.id: str(example.target) for example in rows.test})
@@ -198,6 +219,7 @@ def _write(
             "train": [e.id for e in fit if e.id not in set(dev)] if not folds else [],
             "test": [e.id for e in rows.test],
             "samples": rows.samples,
+            "unanswerable_test_rows": unanswerable,
         },
     )
     return {
@@ -211,6 +233,7 @@ def _write(
         "dev": len(dev),
         "folds": len(set(folds.values())),
         "test": len(rows.test),
+        "unanswerable_test_rows": unanswerable,
         "leaked": leaked,
         "rejected": dict(Counter(row.reason for row in rows.rejected)),
         "files": rows.descriptions,
@@ -228,10 +251,14 @@ def _choose_holdout(
     targets, groups = _split_keys(rows.train)
     if split.too_few_for_dev(len(rows.train), len(labels)):
         count = min(config.folds, len(np.unique(groups)))
+        if count < _FEWEST_FOLDS:
+            raise _not_divisible(rows.train, config, "folds", 1 / config.folds)
         folds = split.assign_folds(targets, groups, count, derive_seed(seed, "folds"))
         return [], {e.id: int(f) for e, f in zip(rows.train, folds, strict=True)}
     fraction = split.dev_fraction(len(rows.train), config.dev_size)
     held = split.hold_out(targets, groups, fraction, derive_seed(seed, "dev"))
+    if held.all() or not held.any():
+        raise _not_divisible(rows.train, config, "dev set", fraction)
     return [e.id for e, out in zip(rows.train, held, strict=True) if out], {}
 
 

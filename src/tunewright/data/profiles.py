@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from tunewright.data.headers import NUMBER
 
@@ -49,6 +50,9 @@ class ColumnProfile:
     """`distinct` as a share of `filled`."""
 
     mean_length_characters: float
+    median_length_characters: float
+    """Unlike the mean not moved by one value that is as long as a book."""
+
     mean_words: float
 
     number_share: float
@@ -87,7 +91,7 @@ class ColumnProfile:
         return (
             self.distinct > 1
             and self.distinct_share <= _REPEATED
-            and self.mean_length_characters <= _MAX_LABEL_CHARACTERS
+            and self.median_length_characters <= _MAX_LABEL_CHARACTERS
             and not self.is_quantity
             and not self.is_time
         )
@@ -95,7 +99,7 @@ class ColumnProfile:
     @property
     def is_slice(self) -> bool:
         """Whether the rows can be divided by this column into a few parts."""
-        short = self.mean_length_characters <= _MAX_SLICE_CHARACTERS
+        short = self.median_length_characters <= _MAX_SLICE_CHARACTERS
         return self.is_class and short and self.distinct <= _MAX_SLICES
 
 
@@ -113,6 +117,7 @@ def profile(name: str, values: Sequence[str | None]) -> ColumnProfile:
         distinct=len(distinct),
         distinct_share=len(distinct) / count,
         mean_length_characters=sum(map(len, filled)) / count,
+        median_length_characters=median(map(len, filled)) if filled else 0,
         mean_words=sum(len(value.split()) for value in filled) / count,
         number_share=sum(value in numbers for value in filled) / count,
         has_fractions=any(_has_fraction(number) for number in numbers),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tunewright.core.units import format_count
+from tunewright.data.label_column import Values, choose_label, missing_labels, same_division
 from tunewright.data.names import (
     GROUP_NAMES,
     LABEL_NAMES,
@@ -12,8 +14,10 @@ from tunewright.data.names import (
     SPLIT_NAMES,
     TEXT_NAMES,
     TEXT_PAIRS,
+    is_group_name,
+    is_key_name,
+    only_words,
     rank_of,
-    words_of,
 )
 from tunewright.data.profiles import ColumnProfile
 from tunewright.data.values import shown, shown_list
@@ -21,32 +25,68 @@ from tunewright.data.values import shown, shown_list
 _LONG_TEXT_CHARACTERS = 200
 _PROSE_WORDS = 3
 
-Values = Mapping[str, Sequence[str | None]]
+_NEARLY_ALL_DIFFERENT = 0.9
+"""A column of which a greater share of the values differ numbers the rows; nothing is shared."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """The columns that the person named. They are obeyed, and all else is proposed around them."""
+
+    text: tuple[str, ...] = ()
+    label: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
 class Roles:
-    """The proposed use of the columns, with a sentence for each choice."""
+    """The use of the columns, with a sentence for each choice."""
 
     text: tuple[str, ...] = ()
     label: str | None = None
     group: str | None = None
     slices: tuple[str, ...] = ()
     reasons: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """What a person should read before anything is built on the choice."""
 
 
-def propose_roles(profiles: Sequence[ColumnProfile], values: Values) -> Roles:
+def propose_roles(
+    profiles: Sequence[ColumnProfile],
+    values: Values,
+    named: Named = Named(),
+) -> Roles:
     """Propose what each column is for.
 
     Args:
         profiles: the columns in the order of the file.
         values: column name to its values, row by row.
+        named: what the person has said already; all of them are among `profiles`.
     """
     roles = Roles()
-    usable = [p for p in profiles if p.filled and not _only(p.name, (*NUMBER_NAMES, *SPLIT_NAMES))]
-    _propose_text(roles, usable)
+    usable = [
+        p
+        for p in profiles
+        if p.filled
+        and p.name not in (*named.text, named.label)
+        and not only_words(p.name, (*NUMBER_NAMES, *SPLIT_NAMES))
+    ]
+    if named.text:
+        roles.text = named.text
+        columns = "columns are" if len(named.text) > 1 else "column is"
+        roles.reasons.append(f"the text {columns} {shown_list(list(named.text))}, as you said")
+    else:
+        _propose_text(roles, usable)
     rest = [p for p in usable if p.name not in roles.text]
-    _propose_label(roles, rest, values)
+    if named.label is not None:
+        label = next(p for p in profiles if p.name == named.label)
+        roles.label = label.name
+        roles.reasons.append(f"the label column is {shown(label.name)}, as you said")
+        roles.doubts.extend(missing_labels(label))
+    else:
+        choice = choose_label(rest, values)
+        roles.label = None if choice.column is None else choice.column.name
+        roles.reasons.append(choice.reason)
+        roles.doubts.extend(choice.doubts)
     _propose_group(roles, [p for p in rest if p.name != roles.label])
     taken = {*roles.text, roles.label, roles.group}
     roles.slices = tuple(
@@ -54,7 +94,7 @@ def propose_roles(profiles: Sequence[ColumnProfile], values: Values) -> Roles:
         for p in rest
         if p.is_slice
         and p.name not in taken
-        and not (roles.label and _same_division(values[p.name], values[roles.label]))
+        and not (roles.label and same_division(values[p.name], values[roles.label]))
     )
     if roles.slices:
         roles.reasons.append(
@@ -109,69 +149,20 @@ def _pair_of(best: ColumnProfile, columns: list[ColumnProfile]) -> tuple[str, ..
     return (best.name,)
 
 
-def _propose_label(roles: Roles, columns: list[ColumnProfile], values: Values) -> None:
-    ranked = [(rank, p) for p in columns if (rank := rank_of(p.name, LABEL_NAMES)) is not None]
-    named = [p for rank, p in ranked if rank < len(LABEL_NAMES) or p.is_class]
-    classes = [p for p in columns if p.is_class and not _is_group_name(p.name)]
-    if named:
-        label = min(named, key=lambda p: (not p.is_class, rank_of(p.name, LABEL_NAMES)))
-        why = "of its name"
-    elif classes:
-        label = max(classes, key=lambda p: (not p.is_number, columns.index(p)))
-        why = f"its {label.distinct:,} different values repeat"
-        if len(classes) > 1:
-            others = shown_list([p.name for p in classes if p is not label])
-            why += f" and it is the last such column; it could also be {others}"
-    elif len(columns) == 1:
-        label, why = columns[0], "it is the only other column"
-    else:
-        roles.reasons.append("no column looks like a label: none has values that repeat")
-        return
-    words = _in_words(label, columns, values)
-    if words is not None:
-        why = f"it says in words what {shown(label.name)} says in numbers"
-        label = words
-    roles.label = label.name
-    roles.reasons.append(f"the label column is {shown(label.name)}, because {why}")
-
-
-def _in_words(
-    label: ColumnProfile, columns: list[ColumnProfile], values: Values
-) -> ColumnProfile | None:
-    """The column that divides the rows as a numeric label does, but with words."""
-    if not label.is_number or not label.is_class:
-        return None
-    same = (
-        p
-        for p in columns
-        if not p.is_number and p.is_class and _same_division(values[p.name], values[label.name])
-    )
-    return next(same, None)
-
-
 def _propose_group(roles: Roles, columns: list[ColumnProfile]) -> None:
-    named = [p for p in columns if _is_group_name(p.name) and 1 < p.distinct < p.filled]
-    if not named:
+    """A column whose name says that its values are shared, and whose values are."""
+    shared = [p for p in columns if p.distinct > 1 and p.distinct_share <= _NEARLY_ALL_DIFFERENT]
+    named = [p for p in shared if is_group_name(p.name)]
+    keys = [p for p in shared if is_key_name(p.name) and not p.is_slice]
+    if named:
+        group = min(named, key=lambda p: rank_of(p.name, GROUP_NAMES) or 0)
+    elif keys:
+        group = keys[0]
+    else:
         return
-    group = min(named, key=lambda p: rank_of(p.name, GROUP_NAMES) or 0)
     roles.group = group.name
     roles.reasons.append(
-        f"rows with equal {shown(group.name)} may belong together; name it as `group:` if one of "
-        "them must not be tested on after another was learned from"
+        f"rows with equal {shown(group.name)} may belong together "
+        f"({group.distinct:,} different in {format_count(group.filled, 'row')}); name it as "
+        "`group:` if one of them must not be tested on after another was learned from"
     )
-
-
-def _is_group_name(name: str) -> bool:
-    return rank_of(name, GROUP_NAMES) is not None and _only(name, (*GROUP_NAMES, *NUMBER_NAMES))
-
-
-def _only(name: str, known: tuple[str, ...]) -> bool:
-    """Whether a name has no word but known ones."""
-    words = words_of(name)
-    return bool(words) and all(word in known for word in words)
-
-
-def _same_division(first: Sequence[str | None], second: Sequence[str | None]) -> bool:
-    """Whether two columns divide the rows alike, as a label and its number do."""
-    pairs = len(set(zip(first, second, strict=True)))
-    return pairs == len(set(first)) == len(set(second))

@@ -124,8 +124,8 @@ def _answer(fit: CurveFit, predictions: list[dict[str, Any]], margin: float) -> 
     """The answer at twice the rows, and the fewest rows that surely bring the margin."""
     doubled = next(p for p in predictions if p["multiple"] == 2.0)
     told = (
-        f"twice the labelled rows ({doubled['size']:,} in place of the {round(fit.last_size):,} "
-        "that the curve has learned from) would change the score by "
+        f"twice the labelled rows ({doubled['size']:,} instead of {round(fit.last_size):,}) would "
+        "change the score by "
         f"{100 * doubled['gain']:+.1f} points (90 % interval {100 * doubled['low']:+.1f} to "
         f"{100 * doubled['high']:+.1f})"
     )

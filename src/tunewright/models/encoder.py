@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tunewright.core.errors import ModelError
+from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.models import layers
 from tunewright.models.attention import make_repeatable
-from tunewright.models.pooling import Pooling
+from tunewright.models.faults import not_loaded
+from tunewright.models.pooling import Pooling, card_length
 from tunewright.models.resolve import ResolvedModel
 
 _UNLIMITED = 1_000_000
@@ -86,13 +87,12 @@ def load_encoder(
         tokenizer = AutoTokenizer.from_pretrained(
             path, local_files_only=True, trust_remote_code=False, use_fast=True
         )
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as problem:
-        raise ModelError(
-            "transformers cannot load this model",
-            file=resolved.path,
-            found=str(problem).splitlines()[0][:300] if str(problem) else type(problem).__name__,
-        ) from problem
+    except (MemoryError, TunewrightError):
+        raise
+    except Exception as problem:  # whatever a family's own code makes of a folder it cannot read
+        raise not_loaded(problem, resolved.path) from problem
     _refuse_missing_weights(info, resolved.path)
+    _refuse_broken_numbers(backbone, resolved.path)
     backbone.eval()
     if attention != "eager" and getattr(backbone, f"_supports_{attention}", False):
         backbone.set_attn_implementation(attention)
@@ -114,7 +114,21 @@ def _refuse_non_encoder(config: Any, path: Path) -> None:
             f"a '{config.model_type}' model is not a text encoder",
             file=path,
             expected="an encoder such as BERT, RoBERTa, DistilBERT, MPNet or ModernBERT",
+            fix="name an encoder under `model:`",
         )
+
+
+def _refuse_broken_numbers(backbone: nn.Module, path: Path) -> None:
+    """What is computed with such weights is no number either, and every score would be chance."""
+    for name, weight in backbone.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(
+                "the weights of this model are not all numbers",
+                file=path,
+                found=f"NaN or infinity in {name}",
+                expected="finite weights",
+                fix="download the model again, or export it from a training that did not diverge",
+            )
 
 
 def _refuse_missing_weights(info: dict[str, Any], path: Path) -> None:
@@ -130,14 +144,10 @@ def _refuse_missing_weights(info: dict[str, Any], path: Path) -> None:
 
 
 def _max_length(path: Path, config: Any, tokenizer: Any) -> int:
-    from tunewright.core.files import read_json
-
     limits = [int(getattr(config, "max_position_embeddings", _UNLIMITED) or _UNLIMITED)]
     if getattr(config, "model_type", "") in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
         limits[0] -= int(config.pad_token_id or 0) + 1  # positions start after the padding index
     limits.append(int(min(tokenizer.model_max_length, _UNLIMITED)))
-    card = path / "sentence_bert_config.json"
-    if card.is_file():
-        limits.append(int(read_json(card).get("max_seq_length") or _UNLIMITED))
+    limits.append(card_length(path) or _UNLIMITED)
     found = min(limits)
     return 512 if found >= _UNLIMITED else found

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from tunewright.core.errors import ModelError, nearest
 from tunewright.core.hashing import hash_file, hash_value
-from tunewright.models.safety import READABLE_PATTERNS, check_model_folder, weight_files
+from tunewright.models.pooling import Pooling, card_length
+from tunewright.models.safety import (
+    READABLE_PATTERNS,
+    check_model_folder,
+    opening,
+    weight_files,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +81,17 @@ def resolve_model(name: str, folder: Path, allow_network: bool = False) -> Resol
     Raises:
         ModelError: when it cannot be found or must not be opened.
     """
-    local = (folder / name).expanduser() if name else folder
-    if name and (local.exists() or _looks_like_path(name)):
-        if not local.exists():
-            raise ModelError(
-                "there is no model folder at this path",
-                file=local,
-                field="model",
-                expected="a folder with config.json, tokenizer.json and *.safetensors",
-                fix=f"correct `model:`; relative paths start at '{folder}'",
-            )
-        return _checked(name, local.resolve(), "local")
+    local = local_model(name, folder)
+    if local is not None:
+        return _checked(name, local, "local")
+    if _looks_like_path(name):
+        raise ModelError(
+            "there is no model folder at this path",
+            file=_located(name, folder),
+            field="model",
+            expected="a folder with config.json, tokenizer.json and *.safetensors",
+            fix=f"correct `model:`; relative paths start at '{folder}'",
+        )
     if name.removeprefix("sentence-transformers/") in EMBEDDED:
         found = _embedded(name.removeprefix("sentence-transformers/"))
         if found is not None:
@@ -100,13 +106,40 @@ def resolve_model(name: str, folder: Path, allow_network: bool = False) -> Resol
     raise _not_found(name, allow_network)
 
 
+def local_model(name: str, folder: Path) -> Path | None:
+    """The folder, or file, of this name on this machine; None where there is none.
+
+    Args:
+        name: a path, or any other name of a model.
+        folder: relative paths are looked up here.
+    """
+    path = _located(name, folder)
+    try:
+        with opening(path):
+            return path.resolve() if name and path.exists() else None
+    except (ValueError, RuntimeError):  # a null character, links in a circle
+        return None
+
+
+def _located(name: str, folder: Path) -> Path:
+    try:
+        return folder / Path(name).expanduser()
+    except RuntimeError:  # '~' begins a plain name, not that of a user
+        return folder / name
+
+
 def _looks_like_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
 
 
 def _checked(name: str, path: Path, source: str) -> ResolvedModel:
+    """Whatever can be told without loading the model is told here, before any work is done."""
     check_model_folder(path)
-    return ResolvedModel(name=name, path=path, source=source, content_hash=_content_hash(path))
+    Pooling.of_model(path)
+    card_length(path)
+    with opening(path):
+        content_hash = _content_hash(path)
+    return ResolvedModel(name=name, path=path, source=source, content_hash=content_hash)
 
 
 def _content_hash(path: Path) -> str:
@@ -128,7 +161,8 @@ def _embedded(name: str) -> ResolvedModel | None:
         return None
     path = Path(spec.origin).parent / model.folder
     for file, expected in model.sha256.items():
-        found = hash_file(path / file, "sha256") if (path / file).is_file() else "no such file"
+        with opening(path / file):
+            found = hash_file(path / file, "sha256") if (path / file).is_file() else "no such file"
         if found != expected:
             raise ModelError(
                 f"the embedded model '{name}' is not the one Tunewright knows",

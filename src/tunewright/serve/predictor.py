@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 
-from tunewright.core.errors import ModelError
+from tunewright.core.errors import DataError, ModelError
+from tunewright.models.safety import opening
 from tunewright.tasks import TASKS, Task
 
 BATCH_TEXTS = 256
@@ -124,13 +126,54 @@ def load_predictor(
         allow_network: whether a hub base model may be downloaded.
 
     Raises:
-        ModelError: when the folder holds none, or it needs a base model that is not there.
+        ModelError: when the folder holds none, it cannot be read or is damaged, or it needs a base
+            model that is not there.
     """
-    if (folder / "tunewright.json").is_file():
-        return TunedPredictor(folder)
-    if (folder / "candidate.json").is_file():
-        return CandidatePredictor(folder, project_folder or folder, allow_network)
+    with opening(folder):
+        try:
+            if (folder / "tunewright.json").is_file():
+                return TunedPredictor(folder)
+            if (folder / "candidate.json").is_file():
+                return CandidatePredictor(folder, project_folder or folder, allow_network)
+        except DataError as problem:  # JSON that is none
+            raise _damaged(folder, problem.what, problem.file) from problem
+        except ModelError as problem:
+            place = Path(str(problem.file))
+            ours = folder in (place, *place.parents)  # and not the base model, which no run makes
+            if not ours or problem.found is None or _can_be_mended(problem):
+                raise
+            raise _damaged(folder, f"{problem.what}: {problem.found}", problem.file) from problem
+        except _UNFIT as problem:
+            raise _damaged(folder, f"{type(problem).__name__}: {problem}", None) from problem
     raise ModelError("there is no finished model here", file=folder, fix="run `tunewright run`")
+
+
+_UNFIT = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+)
+"""What a description that lacks something, or arrays of another shape, end in."""
+
+
+def _can_be_mended(problem: ModelError) -> bool:
+    """Whether it is a matter of rights or of versions, and the files are whole."""
+    told = "tunewright run" in str(problem.fix)
+    return told or isinstance(problem.__cause__, PermissionError)
+
+
+def _damaged(folder: Path, found: str, file: str | None) -> ModelError:
+    return ModelError(
+        "this saved model is damaged",
+        file=file or folder,
+        found=found,
+        expected="a folder as a run has written it",
+        fix="run `tunewright run`: it makes what is damaged anew",
+    )
 
 
 def _task(description: Mapping[str, object], renderer: str, folder: Path) -> Task:
@@ -148,10 +191,11 @@ def _task(description: Mapping[str, object], renderer: str, folder: Path) -> Tas
 
 def saved_finalists(folder: Path) -> list[str]:
     """Ids of the finalists saved below a `candidates` folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path.name
-        for path in folder.iterdir()
-        if (path / "tunewright.json").is_file() or (path / "candidate.json").is_file()
-    )
+    with opening(folder):
+        if not folder.is_dir():
+            return []
+        return sorted(
+            path.name
+            for path in folder.iterdir()
+            if (path / "tunewright.json").is_file() or (path / "candidate.json").is_file()
+        )

@@ -7,8 +7,9 @@ on it, and changing it back redoes nothing.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,30 +18,24 @@ from typing import Any
 
 from tunewright.core.errors import StudyError
 from tunewright.core.files import write_error
+from tunewright.study.ledger_file import (
+    ELSEWHERE,
+    LEDGER_VERSION,
+    UPGRADES,
+    DamagedError,
+    open_to_read,
+    open_to_write,
+    refusal,
+)
 
-LEDGER_VERSION = 1
+__all__ = ["LEDGER_VERSION", "Answers", "DamagedError", "Ledger"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS stages (
-  name TEXT NOT NULL, key TEXT NOT NULL, result TEXT NOT NULL, seconds REAL NOT NULL,
-  finished_at TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS trials (
-  id TEXT PRIMARY KEY, trial TEXT NOT NULL, status TEXT NOT NULL, result TEXT NOT NULL,
-  reason TEXT, updated_at TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS candidates (
-  id TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (id, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answers (
-  candidate TEXT NOT NULL, key TEXT NOT NULL, split TEXT NOT NULL, example TEXT NOT NULL,
-  answer TEXT, confidence REAL NOT NULL, target_probability REAL NOT NULL,
-  PRIMARY KEY (candidate, key, split, example)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS openings (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, test_hash TEXT NOT NULL, choices TEXT NOT NULL,
-  opened_at TEXT NOT NULL, UNIQUE (test_hash, choices));
-CREATE TABLE IF NOT EXISTS incidents (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, reason TEXT NOT NULL,
-  happened_at TEXT NOT NULL);
-"""
+_FRESH = "run `tunewright run --fresh`: it makes everything anew, and keeps the test set's openings"
+_ROUNDING = 1e-6
+"""What a probability in float32 may be above one."""
+
+Fault = Callable[[str, Any], str | None]
+"""Receives the name of a stage and what is kept of it; says what is wrong with that, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +57,28 @@ class Ledger:
     Args:
         path: the file, made when it is not there.
         read_only: only look, for instance while a run is at work; the file must be there.
+        fault: looks at the result of every stage that is taken from the ledger.
+
+    Raises:
+        StudyError: when the file cannot be opened, is damaged, or is of another version.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        fault: Fault = lambda name, kept: None,
+    ) -> None:
         self.path = path
+        self._fault = fault
         with self._guard():
-            if read_only:
-                self._db = _open_to_read(path)
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-        self._check_version()
+            self._db = open_to_read(path) if read_only else open_to_write(path)
+        try:
+            self._check_version(read_only=read_only)
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -84,9 +87,19 @@ class Ledger:
     # -- stages ---------------------------------------------------------------------------------
 
     def stage(self, name: str, key: str) -> dict[str, Any] | None:
-        """The result of a stage for these inputs, or None when it has not been done."""
+        """The result of a stage for these inputs, or None when it has not been done.
+
+        Raises:
+            DamagedError: when it is there, but is not what was written.
+        """
         row = self._one("SELECT result FROM stages WHERE name = ? AND key = ?", name, key)
-        return None if row is None else json.loads(row[0])
+        if row is None:
+            return None
+        kept = self._dict(row[0], f"the result of stage '{name}'")
+        wrong = self._fault(name, kept)
+        if wrong is not None:
+            raise self._damaged(f"the result of stage '{name}'", wrong)
+        return kept
 
     def finish_stage(self, name: str, key: str, result: dict[str, Any], seconds: float) -> None:
         """Record a stage as done."""
@@ -98,16 +111,16 @@ class Ledger:
     def stage_seconds(self, name: str, key: str) -> float | None:
         """How long the stage took."""
         row = self._one("SELECT seconds FROM stages WHERE name = ? AND key = ?", name, key)
-        return None if row is None else float(row[0])
+        return None if row is None else self._number(row[0], f"the seconds of stage '{name}'")
 
     def stage_names(self) -> set[str]:
         """The stages that have been done, for whatever inputs."""
-        return {name for (name,) in self._db.execute("SELECT DISTINCT name FROM stages")}
+        return {name for (name,) in self._all("SELECT DISTINCT name FROM stages")}
 
     def forget_stages(self) -> None:
         """Drop every stage, trial and answer. Openings of the test set are never dropped."""
         with self._guard(), self._transaction():
-            for table in ("stages", "trials", "candidates", "answers"):
+            for table in ("stages", "trials", "answers"):
                 self._db.execute(f"DELETE FROM {table}")
 
     # -- the person's time budget ---------------------------------------------------------------
@@ -119,7 +132,8 @@ class Ledger:
     def minutes(self) -> float | None:
         """The budget that the study was planned with."""
         row = self._one("SELECT value FROM meta WHERE key = 'minutes'")
-        return None if row is None else json.loads(row[0])
+        found = None if row is None else self._json(row[0], "the time budget")
+        return None if found is None else self._number(found, "the time budget")
 
     # -- trials ---------------------------------------------------------------------------------
 
@@ -128,7 +142,11 @@ class Ledger:
         row = self._one("SELECT status, result, reason FROM trials WHERE id = ?", trial_id)
         if row is None:
             return None
-        return {"status": row[0], "result": json.loads(row[1]), "reason": row[2]}
+        return {
+            "status": row[0],
+            "result": self._dict(row[1], f"the result of trial {trial_id}"),
+            "reason": row[2],
+        }
 
     def record_trial(
         self,
@@ -138,28 +156,30 @@ class Ledger:
         result: dict[str, Any],
         reason: str | None = None,
     ) -> None:
-        """Record where a trial stands: `paused`, `done` or `failed`."""
+        """Record how a trial ended: `done` or `failed`."""
         self._write(
             "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?)",
             (trial_id, _dump(trial), status, _dump(result), reason, _now()),
         )
 
+    def trials(self) -> list[dict[str, Any]]:
+        """`{"trial", "status", "result", "reason"}` of every trial, in the order of their ids."""
+        rows = self._all("SELECT id, trial, status, result, reason FROM trials ORDER BY id")
+        return [
+            {
+                "trial": self._dict(trial, f"the description of trial {id_}"),
+                "status": status,
+                "result": self._dict(result, f"the result of trial {id_}"),
+                "reason": reason,
+            }
+            for id_, trial, status, result, reason in rows
+        ]
+
     def trial_counts(self) -> dict[str, int]:
         """Number of trials by status."""
         return dict(self._all("SELECT status, COUNT(*) FROM trials GROUP BY status"))
 
-    # -- candidates and their answers -----------------------------------------------------------
-
-    def record_candidate(self, candidate: str, key: str, record: dict[str, Any]) -> None:
-        """Record a candidate's description and cost, under the key of its stage."""
-        self._write(
-            "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?)", (candidate, key, _dump(record))
-        )
-
-    def candidate(self, candidate: str, key: str) -> dict[str, Any] | None:
-        """The record of a candidate, or None."""
-        row = self._one("SELECT record FROM candidates WHERE id = ? AND key = ?", candidate, key)
-        return None if row is None else json.loads(row[0])
+    # -- answers of candidates --------------------------------------------------------------------
 
     def record_answers(self, candidate: str, key: str, split: str, answers: Answers) -> None:
         """Replace a candidate's answers for one split, all at once."""
@@ -191,6 +211,13 @@ class Ledger:
         )
         if not rows:
             return None
+        for example, answer, *probabilities in rows:
+            whose = f"the {split} answer of '{candidate}' to {example}"
+            if not isinstance(answer, str | None):
+                raise self._damaged(whose, f"{answer!r}")
+            for value in probabilities:
+                if not 0 <= self._number(value, whose) <= 1 + _ROUNDING:
+                    raise self._damaged(whose, f"a probability of {value!r}")
         columns = [list(column) for column in zip(*rows, strict=True)]
         return Answers(*columns)
 
@@ -226,18 +253,69 @@ class Ledger:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _check_version(self) -> None:
+    def _check_version(self, *, read_only: bool) -> None:
+        """Bring a ledger of an earlier version up to date; refuse one of a later version."""
         row = self._one("SELECT value FROM meta WHERE key = 'version'")
         if row is None:
-            self._write("INSERT INTO meta VALUES ('version', ?)", (str(LEDGER_VERSION),))
-        elif int(row[0]) != LEDGER_VERSION:
+            if not read_only:
+                self._write("INSERT INTO meta VALUES ('version', ?)", (str(LEDGER_VERSION),))
+            return
+        try:
+            found = int(row[0])
+        except ValueError as problem:
+            raise self._damaged("its version", repr(row[0]), ELSEWHERE) from problem
+        if found == LEDGER_VERSION:
+            return
+        if found not in UPGRADES:
             raise StudyError(
                 "the study was made by another version of Tunewright",
                 file=self.path,
-                found=f"ledger version {row[0]}",
+                found=f"ledger version {found}",
                 expected=f"ledger version {LEDGER_VERSION}",
-                fix="set `study:` in tunewright.yaml to a new folder",
+                fix=ELSEWHERE,
             )
+        if read_only:
+            return  # the tables that are read are the same
+        with self._guard(), self._transaction():
+            for version in range(found, LEDGER_VERSION):
+                for statement in UPGRADES[version]:
+                    self._db.execute(statement)
+            self._db.execute(
+                "UPDATE meta SET value = ? WHERE key = 'version'", (str(LEDGER_VERSION),)
+            )
+
+    # -- what is not as it was written ----------------------------------------------------------
+
+    def _damaged(self, what: str, found: str, fix: str = _FRESH) -> DamagedError:
+        return DamagedError(
+            f"the ledger is damaged: {what} is not what a run has written",
+            file=self.path,
+            found=found,
+            fix=fix,
+        )
+
+    def _json(self, text: Any, what: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, TypeError, RecursionError) as problem:
+            raise self._damaged(what, f"no JSON: {problem}") from problem
+
+    def _dict(self, text: Any, what: str) -> dict[str, Any]:
+        found = self._json(text, what)
+        if not isinstance(found, dict):
+            raise self._damaged(what, f"a {type(found).__name__}")
+        return found
+
+    def _number(self, value: Any, what: str) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise self._damaged(what, f"{value!r} in place of a number")
+        return value
+
+    # -- SQLite ---------------------------------------------------------------------------------
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         return next(iter(self._all(sql, *values)), None)
@@ -267,36 +345,10 @@ class Ledger:
             yield
         except sqlite3.IntegrityError:
             raise  # a bug of ours, not a fault of the file
-        except sqlite3.OperationalError as problem:
-            raise StudyError(
-                f"the ledger cannot be written: {problem}",
-                file=self.path,
-                fix="free some space or make the folder writable, then run the same command again",
-            ) from problem
         except sqlite3.DatabaseError as problem:
-            raise StudyError(
-                f"the ledger is damaged: {problem}",
-                file=self.path,
-                fix="set `study:` in tunewright.yaml to a new folder",
-            ) from problem
+            raise refusal(problem, self.path) from problem
         except OSError as problem:
             raise write_error(problem, self.path) from problem
-
-
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    """Beside a writer where there can be one; in a read-only folder as a file at rest."""
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    for options in ("", "&immutable=1"):
-        db = sqlite3.connect(address + options, uri=True, timeout=30, isolation_level=None)
-        try:
-            db.execute("SELECT value FROM meta").fetchone()
-        except sqlite3.OperationalError:
-            db.close()
-            if options:
-                raise
-        else:
-            break
-    return db
 
 
 def _dump(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import IO
 
 from tunewright.core.errors import StudyError
 from tunewright.core.files import writing
+from tunewright.study.layout import reading
 
 _POLL_SECONDS = 0.05
 
@@ -44,20 +45,25 @@ class FileLock:
                         fix="wait for it (`tunewright status` shows it), or stop it first",
                     )
                 time.sleep(_POLL_SECONDS)
-            stream.truncate(0)
-            stream.write(str(os.getpid()))
-            stream.flush()
+            with writing(self._path):  # past the stream's buffer, which would fail once more
+                os.ftruncate(stream.fileno(), 0)
+                os.write(stream.fileno(), str(os.getpid()).encode())
             yield
 
     def holder(self) -> int | None:
-        """Process id of the present holder, or None."""
-        if not self._path.exists():
-            return None
-        writable = os.access(self._path, os.W_OK)
-        with self._path.open("r+" if writable else "r") as stream:
-            if _try_lock(stream):
+        """Process id of the present holder, or None.
+
+        Raises:
+            StudyError: when the file cannot be read.
+        """
+        with reading(self._path):
+            if not self._path.exists():
                 return None
-            text = stream.read().strip()
+            writable = os.access(self._path, os.W_OK)
+            with self._path.open("r+" if writable else "r") as stream:
+                if _try_lock(stream):
+                    return None
+                text = stream.read().strip()
         return int(text) if text.isdigit() else -1
 
 

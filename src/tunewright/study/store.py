@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from tunewright.core.errors import StudyError
-from tunewright.core.files import drafted_folder, free_bytes, write_json, writing
+from tunewright.core.files import (
+    drafted_folder,
+    free_bytes,
+    remove_drafts,
+    write_json,
+    writing,
+)
 from tunewright.core.hashing import hash_value
 from tunewright.core.units import format_bytes
 
@@ -126,8 +132,7 @@ class Store:
 
     def clear_drafts(self) -> None:
         """Remove what killed writers have left. Only the one running worker may call this."""
-        for draft in self.root.glob("*/.*"):
-            shutil.rmtree(draft, ignore_errors=True)
+        remove_drafts(self.root)
 
     def _folder(self, kind: str, made_from: dict[str, Any]) -> Path:
         return self.root / kind / hash_value(made_from)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tunewright.core.config import Config, YamlDocument, validate
+from tunewright.core.config import Config, YamlDocument, check_settings, validate
 from tunewright.core.errors import ConfigError
+from tunewright.core.files import unusable_name
 from tunewright.data.config import DataConfig
 from tunewright.decide.config import DecisionConfig
 from tunewright.experiment.config import TrainingConfig
@@ -34,8 +36,22 @@ class CandidateSpec(Config):
                 raise ValueError(f"{problem.what}|{problem.fix or problem.expected}") from problem
         return name
 
+    @model_validator(mode="after")
+    def _known_settings(self, info: ValidationInfo) -> Self:
+        from tunewright.candidates import CANDIDATES
+
+        if self.name != "tune":
+            check_settings(CANDIDATES.get(self.name).Settings, self.settings, info)
+        elif self.settings:
+            raise ValueError("`tune` has no settings here|they stand under `training:`")
+        return self
+
 
 DEFAULT_CANDIDATES = ("majority", "tfidf", "zero_shot", "few_shot", "nearest", "probe", "tune")
+
+
+MAX_THREADS = 1024
+"""More than any one machine has a use for; of a hundred thousand the worker would die."""
 
 
 class ProjectConfig(Config):
@@ -78,7 +94,7 @@ class ProjectConfig(Config):
     """What `tune` tries."""
     seed: int = Field(default=0, ge=0)
     """Root of every random stream."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=MAX_THREADS)
     """Processor threads; all available cores when not given."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the factors in training; `auto` takes bfloat16 where it is measured to be
@@ -124,4 +140,41 @@ def load_project_config(path: Path, notices: list[str]) -> ProjectConfig:
     """
     if path.is_dir():
         path = path / "tunewright.yaml"
-    return validate(ProjectConfig, YamlDocument.read(path), notices)
+    document = YamlDocument.read(path)
+    config = validate(ProjectConfig, document, notices)
+    _refuse_unusable_names(config, document)
+    _refuse_file_as_study(path.parent / config.study, document)
+    return config
+
+
+def _refuse_unusable_names(config: ProjectConfig, document: YamlDocument) -> None:
+    """Names of folders that no system can hold; the data stage tells of those of files."""
+    for field, name in (("model", config.model), ("study", config.study)):
+        why = unusable_name(name)
+        if why is not None:
+            raise ConfigError(
+                "there can be no folder of this name",
+                file=document.file,
+                row=document.line_of(field),
+                field=field,
+                found=why,
+                fix="correct the name",
+            )
+
+
+def _refuse_file_as_study(study: Path, document: YamlDocument) -> None:
+    """The study, or a folder that it would be in, is a file or a device."""
+    place = next((p for p in (study, *study.parents) if os.path.exists(p)), study)  # noqa: PTH110
+    if os.path.isdir(place) or not os.path.exists(place):  # noqa: PTH110, PTH112
+        return  # unlike pathlib's, these say no where a folder may not be entered
+    raise ConfigError(
+        "this is a file, so it cannot be the study"
+        if place == study
+        else "the study would be inside a file",
+        file=document.file,
+        row=document.line_of("study"),
+        field="study",
+        found=str(place),
+        expected="a folder, or a name for a new one",
+        fix="name another folder, for instance `study: study`",
+    )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-from tunewright.core.errors import ConfigError
-from tunewright.core.files import remove_drafts, write_text
+from tunewright.core.errors import ConfigError, DataError, ModelError
+from tunewright.core.files import write_text
+from tunewright.data.paths import resolve_paths
+from tunewright.models.resolve import local_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
 from tunewright.study.lock import FileLock
@@ -21,6 +23,7 @@ from tunewright.workers.in_process import InProcessWorker
 from tunewright.workers.process import ProcessWorker
 from tunewright.workers.supervised import SupervisedWorker
 from tunewright.workflow.config import ProjectConfig, load_project_config
+from tunewright.workflow.faults import explained, stage_fault
 from tunewright.workflow.results import Difference, RunResult, Verdict
 from tunewright.workflow.session import Listener, Session, known_stage, run_stage
 
@@ -57,8 +60,24 @@ class Project:
 
     @property
     def layout(self) -> StudyLayout:
-        """The places of the study."""
-        return StudyLayout((self.folder / self.config.study).resolve())
+        """The places of the study.
+
+        Raises:
+            ConfigError: when there can be no folder of that name.
+            StudyError: when the folder is there but may not be looked into.
+        """
+        try:
+            layout = StudyLayout((self.folder / self.config.study).resolve())
+        except (ValueError, RuntimeError) as problem:  # a null character, links in a circle
+            raise ConfigError(
+                "there can be no folder of this name",
+                file=self.file,
+                field="study",
+                found=f"{self.config.study!r} ({problem})",
+                fix="name another folder",
+            ) from problem
+        layout.refuse_unreadable()
+        return layout
 
     def run(
         self,
@@ -95,7 +114,7 @@ class Project:
             )
         with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
             session.until = until
-            remove_drafts(self.layout.root)
+            self.layout.remove_drafts()
             self._write_lock_file(session)  # first, since it finds out whether every input is there
             if fresh:
                 self._forget(session)
@@ -123,7 +142,7 @@ class Project:
         from tunewright.workflow.verify import verify_study
 
         self._refuse_missing_study()
-        with self._session(in_process=in_process, listener=listener) as session:
+        with self._session(in_process=in_process, listener=listener, gate=True) as session:
             session.minutes = session.ledger.minutes()
             self._replay(session)
             session.minutes = None
@@ -137,7 +156,33 @@ class Project:
         """
         return Verdict.read(self.layout.verdict)
 
+    def refuse_foreign_study(self) -> None:
+        """Refuse a study folder in which a run would replace or remove what is the person's.
+
+        Raises:
+            ConfigError: naming what lies in it.
+        """
+        self.layout.refuse_foreign(dict(self._kept()))
+
     # -- inside ---------------------------------------------------------------------------------
+
+    def _kept(self) -> Iterator[tuple[str, Path]]:
+        """What is the person's, by what it is called."""
+        yield "the project file", self.file
+        with suppress(ModelError):  # of a model that cannot be read the run will tell
+            model = local_model(self.config.model, self.folder)
+            if model is not None:
+                yield "the base model", model
+        data = self.config.data
+        for written in (data.train, data.dev, data.test):
+            try:
+                paths = resolve_paths(written, self.folder) if written is not None else []
+            except DataError:
+                continue  # a file that is not there, of which the run will tell
+            for file in [file for path in paths for file in path.files]:
+                for part in (file, file.labels):
+                    if part is not None:
+                        yield f"the data file '{part.name}'", part.path.resolve()
 
     @contextmanager
     def _session(
@@ -146,26 +191,29 @@ class Project:
         in_process: bool = False,
         listener: Listener | None = None,
         minutes: float | None = None,
+        gate: bool = False,
     ) -> Iterator[Session]:
         from tunewright.candidates import CANDIDATES
         from tunewright.strategies import STRATEGIES
 
         layout = self.layout
+        self.refuse_foreign_study()
         with FileLock(layout.root / "run.lock").hold(_LOCK_SECONDS):
-            ledger = Ledger(layout.ledger)
+            ledger = Ledger(layout.ledger, fault=stage_fault)
             worker = self._worker(ledger, in_process)
             CANDIDATES.freeze()
             STRATEGIES.freeze()
             try:
-                yield Session(
-                    config=self.config,
-                    folder=self.folder,
-                    layout=layout,
-                    ledger=ledger,
-                    worker=worker,
-                    listener=listener or Listener(),
-                    minutes=minutes,
-                )
+                with explained(layout, gate=gate):
+                    yield Session(
+                        config=self.config,
+                        folder=self.folder,
+                        layout=layout,
+                        ledger=ledger,
+                        worker=worker,
+                        listener=listener or Listener(),
+                        minutes=minutes,
+                    )
             finally:
                 worker.close()
                 ledger.close()
@@ -182,11 +230,11 @@ class Project:
 
     def _forget(self, session: Session) -> None:
         session.ledger.forget_stages()
-        for folder in (session.layout.root / "trials", session.layout.store):
+        for folder in (session.layout.trials, session.layout.store):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _refuse_missing_study(self) -> None:
-        if not self.layout.ledger.is_file():
+        if not self.layout.ledger.exists():
             raise ConfigError(
                 "there is no study yet", file=self.layout.root, fix="run `tunewright run` first"
             )
@@ -194,8 +242,10 @@ class Project:
     def _replay(self, session: Session) -> None:
         """Take every stage's result from the ledger."""
         from tunewright.workflow.stages import STAGES
+        from tunewright.workflow.verify import refuse_removed_openings
 
         for stage in STAGES:
+            refuse_removed_openings(session)
             if not known_stage(session, stage):
                 raise ConfigError(
                     f"the study is not finished: stage '{stage.name}' has not been run with this "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tunewright.core.errors import ConfigError
-from tunewright.core.files import read_json
+from pydantic import TypeAdapter, ValidationError
+
+from tunewright.core.errors import ConfigError, StudyError
+from tunewright.study.layout import reading
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +56,30 @@ class Verdict:
 
         Raises:
             ConfigError: when it is not there.
+            StudyError: when it cannot be read, or is not what a run writes.
         """
-        if not path.is_file():
-            raise ConfigError(
-                "there is no verdict yet", file=path, fix="run `tunewright run` to its end"
-            )
-        values = read_json(path)
-        return cls(**{f.name: values[f.name] for f in fields(cls)})
+        with reading(path):
+            if not path.is_file():
+                raise ConfigError(
+                    "there is no verdict yet", file=path, fix="run `tunewright run` to its end"
+                )
+            content = path.read_bytes()
+        try:
+            return TypeAdapter(cls).validate_json(content, strict=True)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise _damaged(path, f"{place}: {first['msg']}" if place else first["msg"]) from problem
+
+
+def _damaged(path: Path, found: str) -> StudyError:
+    return StudyError(
+        "the verdict is damaged",
+        file=path,
+        found=found,
+        expected="what a run writes",
+        fix="run `tunewright run`: it writes verdict and report anew",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

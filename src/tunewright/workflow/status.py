@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tunewright.core.errors import TunewrightError
+from tunewright.core.errors import DataError, StudyError, TunewrightError
 from tunewright.study.ledger import Ledger
 from tunewright.study.lock import FileLock
+from tunewright.workflow.faults import explained, stage_fault
 from tunewright.workflow.project import Project
 from tunewright.workflow.session import Session, known_stage
 from tunewright.workflow.stages import STAGES
@@ -51,18 +52,27 @@ class StudyStatus:
 
 
 def read_status(project: Project) -> StudyStatus:
-    """The state of a project's study, whether or not there is one."""
+    """The state of a project's study, whether or not there is one.
+
+    Raises:
+        ConfigError: when the folder is no study's.
+        StudyError: when the study cannot be read.
+    """
+    project.refuse_foreign_study()
     layout = project.layout
     done: dict[str, float] = {}
     known: set[str] = set()
     trials: dict[str, int] = {}
     incidents, problem = 0, None
-    if layout.ledger.is_file():
-        with closing(Ledger(layout.ledger, read_only=True)) as ledger:
+    if layout.ledger.exists():
+        opened = Ledger(layout.ledger, read_only=True, fault=stage_fault)
+        with closing(opened) as ledger, explained(layout):
             known, trials = ledger.stage_names(), ledger.trial_counts()
             incidents = len(ledger.incidents())
             try:
                 done = _stages_done(project, ledger)
+            except StudyError:
+                raise
             except TunewrightError as found:
                 problem = str(found)
     return StudyStatus(
@@ -88,17 +98,23 @@ def read_status(project: Project) -> StudyStatus:
 
 def _stages_done(project: Project, ledger: Ledger) -> dict[str, float]:
     """Seconds of every stage that is done for the project as it is now."""
+    layout = project.layout
     session = Session(
         config=project.config,
         folder=project.folder,
-        layout=project.layout,
+        layout=layout,
         ledger=ledger,
         minutes=ledger.minutes(),
     )
     done: dict[str, float] = {}
     for stage in STAGES:
-        if not known_stage(session, stage):
-            break
+        try:
+            if not known_stage(session, stage):
+                break
+        except DataError as problem:
+            if layout.root in Path(str(problem.file)).parents:
+                break  # of what the study has prepared, which a run makes anew
+            raise
         done[stage.name] = ledger.stage_seconds(stage.name, session.keys[stage.name]) or 0.0
     return done
 

@@ -32,4 +32,4 @@ def _intact(session: Session, result: dict[str, Any]) -> bool:
     return _file(session).is_file() and hash_file(_file(session)) == result["file"]
 
 
-AUDIT = Stage("audit", "Checking the data", _inputs, _run, _intact)
+AUDIT = Stage("audit", "Checking the data", _inputs, _run, _intact, version=2)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tunewright.candidates import CANDIDATES
 from tunewright.core.errors import GateError
 from tunewright.core.files import draft_of, write_json, writing
 from tunewright.core.hashing import hash_file, hash_folder
@@ -22,9 +25,11 @@ from tunewright.decide.evidence import (
 from tunewright.decide.rule import decide
 from tunewright.decide.scored import Items, Scored, items_of, scored
 from tunewright.decide.verdict import build_verdict, contenders_of
+from tunewright.train.recipe import Recipe
 from tunewright.workflow.environment import describe_environment
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.final import TUNE
+from tunewright.workflow.stages.training import trials_of_final
 
 _UNCOMPARED = "majority"
 """Shown for scale, but no contender: nobody would ship it."""
@@ -59,15 +64,21 @@ def gather(session: Session) -> EvidenceInput:
             )
         return scored(candidate, found, dev if split == "dev" else test)
 
+    entries = {entry["id"]: entry for entry in session.results["candidates"]["candidates"]}
     records = {record["id"]: record for record in final["finalists"]}
+    tokens = _Tokens(session)
     finalists = [
-        Finalist(record=record, dev=answers(id_, "dev"), test=answers(id_, "test"))
+        Finalist(
+            record={**record, "cost": _cost(record, entries.get(id_), tokens)},
+            dev=answers(id_, "dev"),
+            test=answers(id_, "test"),
+        )
         for id_, record in records.items()
     ]
     others = [
-        (_untested(entry), answers(entry["id"], "dev"))
-        for entry in session.results["candidates"]["candidates"]
-        if entry["id"] not in records
+        (_untested(entry, tokens), answers(id_, "dev"))
+        for id_, entry in entries.items()
+        if id_ not in records
     ]
     return EvidenceInput(
         config=session.config.decision,
@@ -82,9 +93,71 @@ def gather(session: Session) -> EvidenceInput:
     )
 
 
-def _untested(entry: dict[str, Any]) -> dict[str, Any]:
+def _untested(entry: dict[str, Any], tokens: _Tokens) -> dict[str, Any]:
     names = ("id", "candidate", "kind", "title", "settings")
-    return {**{name: entry[name] for name in names}, "cost": None}
+    record = {name: entry[name] for name in names}
+    cost = {"peak_memory_bytes": entry["usage"]["peak_memory_bytes"], "trained_parameters": 0}
+    return {**record, "cost": _cost({**record, "cost": cost}, entry, tokens)}
+
+
+def _cost(record: dict[str, Any], entry: dict[str, Any] | None, tokens: _Tokens) -> dict[str, Any]:
+    """What was measured of a candidate, with the tokens that went into it.
+
+    Args:
+        record: the candidate, with what its stage measured.
+        entry: of the stage `candidates`; None for the tuned model.
+        tokens: counts them.
+    """
+    cost = {**record["cost"], "tokens": tokens.of(record["candidate"])}
+    if entry is not None:
+        cost["dev_seconds"] = entry["usage"]["wall_seconds"]
+        cost["dev_cpu_seconds"] = entry["usage"]["cpu_seconds"]
+    return cost
+
+
+class _Tokens:
+    """Counts the tokens that the base model read to make a candidate, texts cut at `max_length`.
+
+    No token where no model is run, each once for what works on the model's vectors. For the tuned
+    model every epoch counts that weights have gone through, of each recipe of the search and of
+    each final seed, as `make_seconds` adds up their time. Where training may stop early this is
+    the most it can be.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        full = _token_lengths(session, FIT)
+        self._lengths = np.minimum(full, session.results["calibrate"]["max_length"])
+
+    def of(self, candidate: str) -> int:
+        """Tokens of a candidate of this name."""
+        if candidate == TUNE:
+            return self._search() + self._final()
+        return int(self._lengths.sum()) if CANDIDATES.get(candidate).needs_vectors else 0
+
+    def _search(self) -> int:
+        entries = self._session.results["search"]["entries"]
+        last = {tuple(entry["trials"]): entry for entry in entries if not entry["failed"]}
+        once = sum(int(self._lengths[fit].sum()) for _, fit, _ in self._session.dataset.holdouts)
+        return sum(int(entry["epochs"]) * once for entry in last.values())
+
+    def _final(self) -> int:
+        tuning = self._session.results["final"]["tuning"]
+        recipe = Recipe(**tuning["recipe"])
+        (trial, *_) = trials_of_final(self._session, recipe)
+        rows = self._session.dataset.train_rows if trial.selection.fit == "train" else slice(None)
+        epochs = recipe.phase.hyperparameters.num_train_epochs
+        return int(tuning["seeds"]) * epochs * int(self._lengths[rows].sum())
+
+
+def _token_lengths(session: Session, part: str) -> list[int]:
+    """Tokens of each text of a part, before it is cut."""
+    found: list[int] = session.job(
+        "tunewright.train.lengths:TokenLengths",
+        {"workspace": session.workspace(), "part": part},
+        "token lengths",
+    )["lengths"]
+    return found
 
 
 def _test_info(session: Session, test: Items) -> TestInfo:
@@ -94,11 +167,7 @@ def _test_info(session: Session, test: Items) -> TestInfo:
     task = TASKS.get(session.config.task)()
     place = {id_: index for index, id_ in enumerate(part.ids)}
     order = [place[id_] for id_ in test.ids]
-    lengths = session.job(
-        "tunewright.train.lengths:TokenLengths",
-        {"workspace": session.workspace(), "part": TEST},
-        "token lengths",
-    )["lengths"]
+    lengths = _token_lengths(session, TEST)
     return TestInfo(
         texts=[task.render(part.inputs[row]) for row in order],
         lengths=[lengths[row] for row in order],
@@ -114,7 +183,6 @@ def _context(session: Session) -> dict[str, Any]:
     """Results of other stages that the report shows."""
     results = session.results
     plan = {k: v for k, v in results["plan"].items() if k != "training"}
-    curve = results["curve"]
     return {
         "project": {
             "task": session.config.task,
@@ -129,14 +197,7 @@ def _context(session: Session) -> dict[str, Any]:
         "tokens": {"fit": results["calibrate"]["tokens"][FIT]},
         "search": results["search"]["entries"],
         "tuning": results["final"]["tuning"],
-        "curve": curve.get("points", []),
-        "curve_answer": {
-            k: curve[k]
-            for k in ("answer", "sentence", "predictions", "laws", "fitted")
-            if k in curve
-        }
-        if curve["measured"]
-        else None,
+        **curve_parts(results["curve"]),
         "test_openings": _openings(session),
         "incidents": session.ledger.incidents(),
         "warnings": list(session.warnings),
@@ -144,9 +205,22 @@ def _context(session: Session) -> dict[str, Any]:
     }
 
 
+def curve_parts(curve: dict[str, Any]) -> dict[str, Any]:
+    """What the evidence holds of the stage `curve`: its points, and what they say."""
+    names = ("answer", "sentence", "predictions", "laws", "fitted")
+    answer = {name: curve[name] for name in names if name in curve}
+    return {
+        "curve": curve.get("points", []),
+        "curve_answer": answer if curve["measured"] else None,
+    }
+
+
 def _evidence_inputs(session: Session) -> Any:
+    final = session.results["final"]
     return {
         **session.key_of("data", "audit", "plan", "candidates", "search", "curve", "final", "test"),
+        # Finalists that were lost are made again, and what that cost is measured again.
+        "finalists": {name: final[name] for name in ("finalists", "seeds", "tuning")},
         "decision": session.config.decision.model_dump(mode="json"),
         "slices": session.config.data.slices,
         "openings": _openings(session),
@@ -230,7 +304,12 @@ def _same(path: Path, expected: str) -> bool:
 
 
 EVIDENCE = Stage(
-    "evidence", "Computing the evidence", _evidence_inputs, _run_evidence, _evidence_intact
+    "evidence",
+    "Computing the evidence",
+    _evidence_inputs,
+    _run_evidence,
+    _evidence_intact,
+    version=2,
 )
 VERDICT = Stage(
     "verdict",

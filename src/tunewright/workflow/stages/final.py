@@ -13,9 +13,8 @@ from tunewright.core.hashing import hash_folder
 from tunewright.core.seeds import derive_seed
 from tunewright.decide.cost import tuned_cost, untrained_cost
 from tunewright.decide.scored import metric_called
-from tunewright.evaluate.calibration import fit_temperature
 from tunewright.experiment.evaluator import Run
-from tunewright.experiment.final import use_soup
+from tunewright.experiment.final import dev_temperature, use_soup
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.training import (
@@ -46,6 +45,7 @@ def _run(session: Session) -> dict[str, Any]:
         if tuned is not None:
             record, seeds, tuning = tuned
             records.append(record)
+    _keep_costs(session, records)
     folders = [f"candidates/{record['id']}" for record in records] + seeds
     return {
         "finalists": records,
@@ -53,6 +53,20 @@ def _run(session: Session) -> dict[str, Any]:
         "tuning": tuning,
         "folders": {folder: hash_folder(session.layout.root / folder) for folder in folders},
     }
+
+
+def _keep_costs(session: Session, records: list[dict[str, Any]]) -> None:
+    """Leave the costs as they were measured first, where lost finalists are only made again.
+
+    Evidence and verdict stand on them. Another measurement of the same work would be another
+    number for the same thing, and could turn a close verdict.
+    """
+    earlier = session.ledger.stage(FINAL.name, session.keys[FINAL.name])
+    if earlier is None:
+        return
+    costs = {record["id"]: record["cost"] for record in earlier["result"]["finalists"]}
+    for record in records:
+        record["cost"] = costs.get(record["id"], record["cost"])
 
 
 def _release_untrained(session: Session) -> list[dict[str, Any]]:
@@ -119,12 +133,15 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] 
         "writing the tuned model",
     )
     seeds = _answer_with_seeds(session, trials)
+    calibration = session.results["calibrate"]
     cost = tuned_cost(
         search=search,
         training=training,
         released=released,
+        test_tokens=calibration["tokens"]["test"],
         test_items=len(session.dataset.test),
-        threads=session.results["calibrate"]["numerics"]["threads"],
+        encode_seconds_per_token=calibration["encode_seconds_per_token"],
+        threads=calibration["numerics"]["threads"],
     )
     record = {
         "id": TUNE,
@@ -160,7 +177,13 @@ def _dev_answers(session: Session, recipe: Recipe) -> float:
     dataset = session.dataset
     rows = dataset.scored_rows
     targets = dataset.fit.targets[rows]
-    temperature = fit_temperature(logits, targets).temperature
+    temperature = dev_temperature(logits, dataset)
+    if temperature is None:
+        temperature = 1.0
+        session.warnings.append(
+            "the confidences of the tuned model are as it gave them: dev does not determine a "
+            "temperature that would calibrate them"
+        )
     answers = to_answers(
         np.asarray(softmax(logits, temperature)),
         [dataset.fit.ids[row] for row in rows],

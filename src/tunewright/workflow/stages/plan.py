@@ -83,4 +83,4 @@ def _store_bytes(session: Session) -> int:
     return len(depths) * int(calibration["tokens"][FIT]) * int(calibration["dim"]) * 4
 
 
-PLAN = Stage("plan", "Planning", _inputs, _run)
+PLAN = Stage("plan", "Planning", _inputs, _run, version=2)

@@ -8,17 +8,28 @@ from tunewright.candidates.answers import read_probabilities, to_answers
 from tunewright.core.hashing import hash_value
 from tunewright.data.sealed import open_test
 from tunewright.workflow.session import Session, Stage
+from tunewright.workflow.stages.candidates import candidate_payloads
 
 
 def choices_hash(session: Session) -> str:
-    """Hash of everything that was chosen before the test set is opened.
+    """Hash of everything that the answers to the test set follow from, and of the decision rule.
 
-    The decision rule's numbers are part of it: they too are settled beforehand.
+    Whoever changes any of it after a look at the test scores takes another look. What is not part
+    of it changes no answer: names of files and folders, columns that are only shown, measured
+    costs. The arithmetic is part of it: trained with other rounding, a model answers otherwise.
     """
     final = session.results["final"]
+    finalists = {record["id"] for record in final["finalists"]}
     return hash_value(
         {
-            "finalists": [[r["id"], r["settings"]] for r in final["finalists"]],
+            "task": session.config.task,
+            "learned_from": session.learned_from(),
+            "seed": session.config.seed,
+            "untrained": [
+                {name: value for name, value in payload.items() if name != "title"}
+                for payload in sorted(candidate_payloads(session), key=lambda p: str(p["id"]))
+                if payload["id"] in finalists
+            ],
             "tuning": {n: final["tuning"].get(n) for n in ("recipe", "averaged", "seeds")},
             "decision": session.config.decision.model_dump(mode="json"),
         }

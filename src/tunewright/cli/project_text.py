@@ -1,0 +1,162 @@
+"""The commented project file that `init` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.errors import ConfigError
+from tunewright.core.text import printable
+from tunewright.data.detect import Detection
+from tunewright.data.values import BAD_BYTE
+
+_LABEL_CHARACTERS = 60
+_DOMINANT = 0.5
+_NOT_IN_YAML = re.compile(
+    "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML takes for a line end, or does not take at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """What each column is for."""
+
+    text: tuple[str, ...]
+    label: str
+    group: str | None
+    slices: tuple[str, ...]
+
+
+def project_text(
+    detection: Detection,
+    *,
+    files: list[str],
+    test: str | None,
+    columns: Columns,
+    pinned: dict[str, Any],
+    model: str | None,
+    out: Path,
+) -> str:
+    """The commented project file.
+
+    Args:
+        detection: what was found in the data.
+        files: the training files as the person wrote them.
+        test: the test file, if there is one.
+        columns: what each column is for.
+        pinned: how the files are read.
+        model: the base model; the default one when not given.
+        out: where the project file goes: relative paths start there.
+    """
+    data = [
+        f"  train: {_yaml([relative_path(f, out) for f in files])}",
+        f"  test: {_yaml(relative_path(test, out))}"
+        if test
+        else "  # test: test.csv          "
+        "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
+        f"  text: {_yaml(list(columns.text))}",
+        f"  label: {_yaml(columns.label)}",
+    ]
+    if columns.group:
+        data += [
+            "  # Rows of one group are never divided between train and test. Remove the # if such",
+            "  # rows belong together:",
+            f"  # group: {_yaml(columns.group)}",
+        ]
+    if columns.slices:
+        data.append(
+            f"  slices: {_yaml(list(columns.slices), always_list=True)}   "
+            "# results by these values too"
+        )
+    data += [f"  {name}: {_yaml(value)}" for name, value in pinned.items()]
+    shares = detection.label_counts
+    dominant = bool(shares) and max(shares.values()) > _DOMINANT * sum(shares.values())
+    metric = "macro_f1" if dominant and len(shares) > 2 else "accuracy"
+    return _TEMPLATE.format(
+        data="\n".join(data),
+        model=_yaml(model or "all-MiniLM-L6-v2"),
+        metric=metric,
+        labels=_label_lines(detection),
+    )
+
+
+def _label_lines(detection: Detection) -> str:
+    labels = [
+        label
+        for label in detection.label_counts
+        if len(label) <= _LABEL_CHARACTERS and not BAD_BYTE.search(label)
+    ][:2]
+    return "\n".join(
+        f"#   {_yaml(label)}: what such a text is about, in plain words"
+        for label in labels or ["some_label"]
+    )
+
+
+def relative_path(path: str, out: Path) -> str:
+    """A path as it reads from the project file's folder."""
+    folder = out.resolve().parent
+    parts = [os.path.relpath(Path.cwd() / part, folder) for part in path.split("+")]
+    written = "+".join(part.replace(os.sep, "/") for part in parts)
+    if BAD_BYTE.search(written):
+        raise ConfigError(
+            "the name is not UTF-8, so it cannot stand in a project file",
+            file=path,
+            found=printable(written),
+            fix="rename the file or its folder",
+        )
+    return written
+
+
+def _yaml(value: Any, *, always_list: bool = False) -> str:
+    """A value in YAML's flow style (which JSON is a part of); one item stands for itself."""
+    if isinstance(value, list) and len(value) == 1 and not always_list:
+        value = value[0]
+    plain = isinstance(value, str) and value.replace("_", "a").replace("-", "a").isalnum()
+    if plain and (value[0].isalpha() or value[0] == "_") and value.lower() not in _YAML_WORDS:
+        return str(value)
+    return _NOT_IN_YAML.sub(_escape, json.dumps(value, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+_TEMPLATE = """\
+# A Tunewright project. `tunewright check` audits the data, `tunewright plan` shows what a run will
+# do, `tunewright run` does it. `tunewright config schema` lists every key.
+
+task: classify
+
+data:
+{data}
+
+# A local folder, the embedded all-MiniLM-L6-v2, or a hub name (with allow_network: true).
+model: {model}
+
+decision:
+  metric: {metric}   # accuracy, macro_f1, weighted_f1 or balanced_accuracy
+  margin: 0.01       # how much worse a cheaper candidate may be and still win: one point
+  expected_requests: 100000   # answers the winner will give; weighs running against making
+
+# What is compared. `tune` is the fine-tuned model; leave it out to compare only the others.
+candidates: [majority, tfidf, zero_shot, few_shot, nearest, probe, tune]
+
+# Phrases for zero-shot; a label's own name is used where none is given.
+# label_descriptions:
+{labels}
+
+# training:
+#   fixed: {{weight_decay: 0.01}}          # hyper-parameters that are not searched
+#   search: {{trials: 6, sampler: tpe}}    # recipes tried after the learning-rate sweep
+#   curve: {{fractions: [0.125, 0.25, 0.5], seeds: 2}}
+#   final: {{seeds: 3}}
+
+seed: 0
+"""
