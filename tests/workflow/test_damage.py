@@ -161,8 +161,12 @@ FOUND_BY_VERIFY = {
     ),
     "a search of nothing": (stage_result("search", "{}"), "stage 'search'"),
     "a search of entries of nothing": (
-        stage_result("search", '{"found": true, "entries": [{}]}'),
+        stage_result("search", '{"found": true, "entries": [{}], "recipe": {}, "label": "full"}'),
         "cannot be computed",
+    ),
+    "a search without its recipe": (
+        stage_result("search", '{"found": true, "entries": []}'),
+        "nothing under recipe, label",
     ),
     "a trial that is none": (sql("UPDATE trials SET result = '{bad'"), "trial"),
     "no opening": (sql("DELETE FROM openings"), "opening of the test set was removed"),

@@ -22,7 +22,7 @@ _HELD = {
     "plan": ("training", "steps", "seconds"),
     "candidates": ("candidates", "finalists"),
     "search": ("found", "entries"),
-    "curve": ("measured", "full_size"),
+    "curve": ("measured",),
     "final": ("finalists", "seeds", "tuning", "folders"),
     "test": ("test_hash", "openings", "candidates"),
     "evidence": ("file", "verdict"),
@@ -31,13 +31,23 @@ _HELD = {
 }
 """What later stages take from the result of each."""
 
+_HELD_WHERE = {
+    "search": ("found", ("recipe", "label")),
+    "curve": ("measured", ("points", "full_size")),
+}
+"""What else, where something was found at all."""
+
 
 def stage_fault(name: str, kept: dict[str, Any]) -> str | None:
     """What is wrong with what the ledger holds of a stage, or None."""
     result, warnings = kept.get("result"), kept.get("warnings")
     if not isinstance(result, dict) or not isinstance(warnings, list):
         return "no result and warnings"
-    missing = [field for field in _HELD.get(name, ()) if field not in result]
+    needed = _HELD.get(name, ())
+    condition, more = _HELD_WHERE.get(name, ("", ()))
+    if result.get(condition):
+        needed += more
+    missing = [field for field in needed if field not in result]
     return f"nothing under {', '.join(missing)}" if missing else None
 
 
