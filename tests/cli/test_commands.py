@@ -106,7 +106,7 @@ class TestRunAndAfter:
     def test_status_of_nothing(self, tunewright: Tunewright, small_project: Path) -> None:
         ended = tunewright("status", small_project)
         assert ended.code == 0
-        assert "Runs of recipes: none yet" in ended.out
+        assert "Runs of recipes that have ended: none yet" in ended.out
         assert not (small_project.parent / "study").exists(), "looking makes nothing"
 
     def test_status(self, tunewright: Tunewright, finished_project: Path) -> None:
@@ -154,7 +154,7 @@ class TestRunAndAfter:
 
     def test_verify(self, tunewright: Tunewright, finished_project: Path) -> None:
         ended = tunewright("verify", finished_project)
-        assert (ended.code, ended.out) == (0, "Every number follows from the stored answers.\n")
+        assert (ended.code, ended.out) == (0, "Every statistic follows from the stored answers.\n")
         assert tunewright("verify", finished_project, "--json").json == {"differences": []}
         evidence = finished_project.parent / "study" / "evidence.json"
         values = json.loads(evidence.read_text())

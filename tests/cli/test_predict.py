@@ -18,8 +18,9 @@ def lines(ended: Ended) -> list[dict[str, Any]]:
 
 
 def test_lines_of_standard_input(tunewright: Tunewright, finished_project: Path) -> None:
-    text = "my card is lost\n\nthe bill is wrong, ünlike this\r\n" + '{"text": "refund"}\n'
+    text = "my card is lost\n\nthe bill is wrong, ünlike this\r\n" + '{"text": "refund"}\n\n'
     found = lines(tunewright("predict", "--project", finished_project, stdin=text))
+    assert found.pop(1) == {"error": "line 2: no text"}, "answers line up with the lines"
     assert [row["text"] for row in found] == [
         "my card is lost",
         "the bill is wrong, ünlike this",

@@ -113,12 +113,17 @@ def _input_rows(project: Project) -> Iterator[Row]:
         errors.print("One text a line; Ctrl-D ends.", style="dim")
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="replace")
+    empty: list[Row] = []
     for number, line in enumerate(stream, start=1):
         text = line.rstrip("\r\n")
         if number == 1:
             text = text.removeprefix(_BYTE_ORDER_MARK)
         if text.strip():
+            yield from empty
+            empty.clear()
             yield _line_row(text, columns, number)
+        else:  # answered, so that the answers line up with the lines, unless nothing follows
+            empty.append(Row(None, f"line {number}: no text"))
 
 
 def _line_row(text: str, columns: tuple[str, ...], number: int) -> Row:

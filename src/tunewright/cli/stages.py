@@ -247,4 +247,4 @@ def verify(path: Path, *, as_json: bool) -> None:
         )
         end(problem)
     if not as_json:
-        console.print("Every number follows from the stored answers.", style="green")
+        console.print("Every statistic follows from the stored answers.", style="green")

@@ -11,8 +11,14 @@ from tunewright.core.units import format_bytes, format_seconds
 from tunewright.workflow.project import Project, describe
 from tunewright.workflow.status import StudyStatus, read_status
 
+_NOTES = {
+    "running": "[cyan]at work[/cyan]",
+    "open": "",
+    "outdated": "[dim]done for other settings[/dim]",
+}
 _MARKS = {
     "done": "[green]✓[/green]",
+    "running": "[cyan]▸[/cyan]",
     "open": "[dim]·[/dim]",
     "outdated": "[yellow]~[/yellow]",
 }
@@ -30,14 +36,12 @@ def run(path: Path, *, as_json: bool) -> None:
 def _show(status: StudyStatus) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for stage in status.stages:
-        if stage.seconds is not None:
-            note = format_seconds(stage.seconds)
-        else:
-            note = "[dim]done for other settings[/dim]" if stage.state == "outdated" else ""
+        done = stage.seconds is not None
+        note = format_seconds(stage.seconds or 0.0) if done else _NOTES[stage.state]
         table.add_row(_MARKS[stage.state], stage.title, note)
     console.print(table)
     counts = ", ".join(f"{count} {state}" for state, count in status.trials.items())
-    console.print(f"\nRuns of recipes: {counts or 'none yet'}")
+    console.print(f"\nRuns of recipes that have ended: {counts or 'none yet'}")
     if status.incidents:
         console.print(f"Workers that died and were replaced: {status.incidents}", style="yellow")
     place = f"Study: {status.study} ({format_bytes(status.bytes)})"
@@ -49,4 +53,5 @@ def _show(status: StudyStatus) -> None:
     elif status.finished:
         console.print("Finished. `tunewright report` shows the verdict.")
     else:
-        console.print("Nobody is at work. `tunewright run` goes on from here.")
+        budget = "" if status.minutes is None else f" --minutes {status.minutes:g}"
+        console.print(f"Nobody is at work. `tunewright run{budget}` goes on from here.")

@@ -22,7 +22,7 @@ class StageStatus:
 
     name: str
     title: str
-    state: Literal["done", "open", "outdated"]
+    state: Literal["done", "running", "open", "outdated"]
     """`outdated`: done for other settings or other data than the project has now."""
     seconds: float | None
     """How long it took; None unless it is done."""
@@ -42,6 +42,8 @@ class StudyStatus:
     """Size of the folder."""
     running: int | None
     """Process that is at work on it."""
+    minutes: float | None
+    """Time budget of the last run; another one is another plan."""
     problem: str | None
     """Why nothing can be said about the stages: a data file or model that is not there."""
 
@@ -63,37 +65,48 @@ def read_status(project: Project) -> StudyStatus:
     done: dict[str, float] = {}
     known: set[str] = set()
     trials: dict[str, int] = {}
-    incidents, problem = 0, None
+    incidents, minutes, problem = 0, None, None
     if layout.ledger.exists():
         opened = Ledger(layout.ledger, read_only=True, fault=stage_fault)
         with closing(opened) as ledger, explained(layout):
             known, trials = ledger.stage_names(), ledger.trial_counts()
-            incidents = len(ledger.incidents())
+            incidents, minutes = len(ledger.incidents()), ledger.minutes()
             try:
                 done = _stages_done(project, ledger)
             except StudyError:
                 raise
             except TunewrightError as found:
                 problem = str(found)
+    running = FileLock(layout.root / "run.lock").holder()
     return StudyStatus(
         study=layout.root,
-        stages=tuple(
-            StageStatus(
-                name=stage.name,
-                title=stage.title,
-                state="done"
-                if stage.name in done
-                else ("outdated" if stage.name in known else "open"),
-                seconds=done.get(stage.name),
-            )
-            for stage in STAGES
-        ),
+        stages=_stages(done, known, at_work=running is not None),
         trials=trials,
         incidents=incidents,
         bytes=_bytes(layout.root),
-        running=FileLock(layout.root / "run.lock").holder(),
+        running=running,
+        minutes=minutes,
         problem=problem,
     )
+
+
+def _stages(done: dict[str, float], known: set[str], *, at_work: bool) -> tuple[StageStatus, ...]:
+    """Every stage; the first that is not done is the one at work, if anyone is."""
+    found = []
+    for stage in STAGES:
+        state: Literal["done", "running", "open", "outdated"]
+        if stage.name in done:
+            state = "done"
+        elif at_work:
+            state, at_work = "running", False
+        else:
+            state = "outdated" if stage.name in known else "open"
+        found.append(
+            StageStatus(
+                name=stage.name, title=stage.title, state=state, seconds=done.get(stage.name)
+            )
+        )
+    return tuple(found)
 
 
 def _stages_done(project: Project, ledger: Ledger) -> dict[str, float]:
