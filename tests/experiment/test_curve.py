@@ -52,21 +52,17 @@ class TestSizes:
 
 
 def test_every_size_with_every_seed(training: FakeTraining, ledger: Ledger) -> None:
-    told: list[tuple[int, int]] = []
-    points = measure_curve(
-        RECIPE, evaluator(training, ledger), CONFIG, 7, lambda done, all_: told.append((done, all_))
-    )
+    points = measure_curve(RECIPE, evaluator(training, ledger), CONFIG, 7)
     assert [(point.size, point.seed_number) for point in points] == [
         (size, number) for size in (25, 50, 100, 200) for number in (0, 1)
     ]
     assert len(training.calls) == 8
-    assert told == [(0, 8), (8, 8)]
 
 
 def test_the_full_size_is_the_trial_of_the_search(training: FakeTraining, ledger: Ledger) -> None:
     scorer = evaluator(training, ledger)
     searched = scorer.score(Run(recipe=RECIPE, seed=derive_seed(7, "trial", 0)))
-    points = measure_curve(RECIPE, scorer, CONFIG, 7, lambda done, total: None)
+    points = measure_curve(RECIPE, scorer, CONFIG, 7)
     full = [point for point in points if point.size == 200]
     assert full[0].outcome.trial_ids == searched.trial_ids
     assert full[1].outcome.trial_ids != searched.trial_ids
@@ -78,7 +74,7 @@ def _rows(training: FakeTraining, trial: Trial) -> set[int]:
 
 
 def test_subsets_are_nested_and_stratified(training: FakeTraining, ledger: Ledger) -> None:
-    measure_curve(RECIPE, evaluator(training, ledger), CONFIG, 7, lambda done, total: None)
+    measure_curve(RECIPE, evaluator(training, ledger), CONFIG, 7)
     by_seed: dict[int, list[set[int]]] = {}
     for trial, _ in training.calls:
         by_seed.setdefault(trial.seed, []).append(_rows(training, trial))
@@ -109,7 +105,7 @@ def test_folds_are_cut_each_by_itself(tmp_path: Path, ledger: Ledger) -> None:
     data = two_label_data(train=120, dev=0, folds=3)
     training = FakeTraining(data, tmp_path, lambda recipe, epoch: 0.8)
     config = CurveConfig(fractions=[0.25], seeds=1)
-    points = measure_curve(RECIPE, evaluator(training, ledger), config, 7, lambda d, t: None)
+    points = measure_curve(RECIPE, evaluator(training, ledger), config, 7)
     assert [point.size for point in points] == [20, 80]
     for trial, _ in training.calls:
         rows = _rows(training, trial)
@@ -118,7 +114,7 @@ def test_folds_are_cut_each_by_itself(tmp_path: Path, ledger: Ledger) -> None:
 
 
 def test_dev_rows_are_never_learned_from(training: FakeTraining, ledger: Ledger) -> None:
-    measure_curve(RECIPE, evaluator(training, ledger), CONFIG, 7, lambda done, total: None)
+    measure_curve(RECIPE, evaluator(training, ledger), CONFIG, 7)
     for trial, _ in training.calls:
         found = training_set(training.data, trial.selection)
         assert not set(found.fit.tolist()) & set(found.dev.tolist())

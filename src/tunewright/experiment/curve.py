@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +36,7 @@ def curve_sizes(fit_rows: int, classes: int, config: CurveConfig) -> list[int]:
 
 
 def measure_curve(
-    recipe: Recipe,
-    evaluator: Evaluator,
-    config: CurveConfig,
-    seed: int,
-    on_step: Callable[[int, int], None],
+    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
 ) -> list[CurvePoint]:
     """Train the recipe at every size with every seed. The full size repeats the search's trial.
 
@@ -59,9 +54,7 @@ def measure_curve(
         )
         for size, number in plan
     ]
-    on_step(0, len(plan))
     outcomes = evaluator.score_all(runs)
-    on_step(len(plan), len(plan))
     return [
         CurvePoint(size=size, seed_number=number, outcome=outcome)
         for (size, number), outcome in zip(plan, outcomes, strict=True)

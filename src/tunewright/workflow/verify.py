@@ -189,7 +189,6 @@ class _Rescored:
             self._evaluator,
             planned_training(self._session).curve,
             self._search_seed,
-            self._session.listener.on_steps,
         )
         for point in points:
             outcome = point.outcome

@@ -30,7 +30,6 @@ def _run(session: Session) -> dict[str, Any]:
         evaluator_of(session, ahead=trials_of_final(session, recipe) if goes_on else ()),
         planned_training(session).curve,
         derive_seed(session.config.seed, "search"),
-        session.listener.on_steps,
     )
     answer = answer_curve(points, session.config.decision.margin)
     full = [p for p in points if p.outcome.run.size is None and not p.outcome.failed]

@@ -222,7 +222,6 @@ def _train_all(session: Session, trials: list[Trial]) -> tuple[list[Trial], dict
     """Train the seeds; returns those that did not fail, and what they cost together."""
     total = {"cpu_seconds": 0.0, "wall_seconds": 0.0, "peak_memory_bytes": 0.0}
     trained = []
-    session.listener.on_steps(0, len(trials))
     found = train_trials(session, trials, [None] * len(trials))
     for number, (trial, progress) in enumerate(zip(trials, found, strict=True)):
         total["cpu_seconds"] += progress["cpu_seconds"]
@@ -234,7 +233,6 @@ def _train_all(session: Session, trials: list[Trial]) -> tuple[list[Trial], dict
             )
         else:
             trained.append(trial)
-    session.listener.on_steps(len(trials), len(trials))
     return trained, total
 
 
