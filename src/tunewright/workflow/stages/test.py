@@ -37,7 +37,12 @@ def choices_hash(session: Session) -> str:
 
 
 def _inputs(session: Session) -> Any:
-    return {**session.key_of("final"), "choices": choices_hash(session)}
+    return {
+        **session.key_of("final"),
+        # A model that was lost and made again may differ where arithmetic does not repeat itself.
+        "folders": session.results["final"]["folders"],
+        "choices": choices_hash(session),
+    }
 
 
 def _run(session: Session) -> dict[str, Any]:
