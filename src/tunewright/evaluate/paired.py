@@ -278,15 +278,13 @@ def compare_scores(
     drawn = resample(mean_units(differences, codes), mean_statistic, settings)
     p_value = sign_flip(differences, codes, derive_seed(settings.seed, "sign flips"))
     better = differences if higher_is_better else -differences
-    return Comparison(
-        difference=drawn.estimate,
-        interval=_agreeing(difference_interval(drawn, settings.level), p_value),
-        standard_error=float(drawn.values.std()),
-        units=drawn.units,
-        test="sign-flip" + _over_groups(drawn),
-        p_value=p_value,
-        p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
-        discordant=discordant_counts(better > 0, better < 0),
+    return compare_resampled(
+        drawn,
+        p_value,
+        discordant_counts(better > 0, better < 0),
+        settings,
+        higher_is_better=higher_is_better,
+        test="sign-flip",
     )
 
 
@@ -297,22 +295,24 @@ def compare_resampled(
     settings: Settings = DEFAULTS,
     *,
     higher_is_better: bool = True,
+    test: str = "exchange",
 ) -> Comparison:
-    """Compare by a statistic of the whole test set: exchange test and BCa interval.
+    """Compare by a resampled statistic of the whole test set, with its BCa interval.
 
     Args:
         drawn: score(a) - score(b), resampled with both candidates on the same units.
-        p_value: from `exchange_test`.
+        p_value: of a test that permutes the two candidates.
         discordant: items on which only a was right, and on which only b was.
         settings: level and margin.
         higher_is_better: of the score.
+        test: its name.
     """
     return Comparison(
         difference=drawn.estimate,
         interval=_agreeing(difference_interval(drawn, settings.level), p_value),
         standard_error=float(drawn.values.std()),
         units=drawn.units,
-        test="exchange" + _over_groups(drawn),
+        test=test + _over_groups(drawn),
         p_value=p_value,
         p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
         discordant=discordant,
