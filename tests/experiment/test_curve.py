@@ -13,7 +13,7 @@ from tests.datasets import dataset
 from tests.experiment.helpers import FakeTraining, evaluator, recipe, two_label_data
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import CurveConfig
-from tunewright.experiment.curve import curve_sizes, measure_curve
+from tunewright.experiment.curve import curve_sizes, curve_trials, measure_curve
 from tunewright.experiment.evaluator import Run
 from tunewright.experiment.trials import training_set
 from tunewright.study.ledger import Ledger
@@ -67,6 +67,19 @@ def test_the_full_size_is_the_trial_of_the_search(training: FakeTraining, ledger
     assert full[0].outcome.trial_ids == searched.trial_ids
     assert full[1].outcome.trial_ids != searched.trial_ids
     assert len(training.calls) == 8  # not trained again
+
+
+def test_trials_ahead_are_trained_after_it_and_are_no_points(
+    training: FakeTraining, ledger: Ledger
+) -> None:
+    scorer = evaluator(training, ledger)
+    own = curve_trials(RECIPE, scorer, CONFIG, 7)
+    ahead = [*own, *scorer.trials(Run(recipe=RECIPE, seed=99))]
+    points = measure_curve(RECIPE, scorer, CONFIG, 7, ahead)
+    assert training.calls == [(trial, None) for trial in ahead]
+    assert len(points) == 8
+    measure_curve(RECIPE, scorer, CONFIG, 7, ahead)
+    assert len(training.calls) == 9  # with nothing of its own to train, nothing is trained ahead
 
 
 def _rows(training: FakeTraining, trial: Trial) -> set[int]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.experiment.helpers import FakeTraining, evaluator, recipe, space, two_label_data
+from tunewright.experiment.evaluator import Run
 from tunewright.experiment.search import (
     AllFailedError,
     Search,
@@ -22,7 +23,7 @@ from tunewright.experiment.search import (
 )
 from tunewright.strategies.lora import Lora
 from tunewright.study.ledger import Ledger
-from tunewright.train.recipe import Recipe, StrategySpec
+from tunewright.train.recipe import Recipe, StrategySpec, Trial
 
 BEST_RATE = 2e-4
 STRATEGIES = {
@@ -271,6 +272,24 @@ class TestHalving:
         assert sorted(map(len, horizons.values()), reverse=True)[:3] == [3, 2, 2]
         assert horizons[found.best.trial_ids[0]] == [1, 3, None]
         assert set(map(tuple, horizons.values())) == {(1,), (1, 3), (1, 3, None)}
+
+    def test_what_follows_from_the_winner_is_trained_along_with_its_last_rung(
+        self, training: FakeTraining, ledger: Ledger
+    ) -> None:
+        winners: list[Recipe] = []
+
+        def ahead(recipe: Recipe) -> list[Trial]:
+            winners.append(recipe)
+            return evaluator(training, ledger).trials(Run(recipe=recipe, seed=99))
+
+        chosen = space(search={"trials": 9})
+        found = Search(chosen, evaluator(training, ledger), 0, ahead=ahead).run()
+        assert winners == [found.best.run.recipe]
+        assert [(trial.id, horizon) for trial, horizon in training.calls[-2:]] == [
+            (found.best.trial_ids[0], None),
+            (ahead(winners[0])[0].id, None),
+        ]
+        assert found.entries == search(training, ledger, chosen).entries
 
     def test_equal_scores_are_told_apart_by_the_loss(
         self, training: FakeTraining, ledger: Ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -17,6 +18,7 @@ from tunewright.core.errors import ConfigError, StoppedError
 from tunewright.core.hashing import hash_folder
 from tunewright.evaluate.metrics import METRICS
 from tunewright.workers.in_process import InProcessWorker
+from tunewright.workflow.session import Listener
 from tunewright.workflow.stages import STAGE_NAMES
 
 AFTER = {name: list(STAGE_NAMES[number:]) for number, name in enumerate(STAGE_NAMES)}
@@ -47,6 +49,35 @@ def test_until_a_stage_and_on_from_there(small_project: Path) -> None:
     _, watch = run(small_project, until="plan")
     assert watch.known == ["data", "calibrate", "audit"]
     assert watch.done == ["plan"]
+
+
+def test_later_trials_are_trained_ahead_only_as_far_as_the_run_goes(small_project: Path) -> None:
+    trials = small_project.parent / "study" / "trials"
+
+    def started() -> dict[str, int]:
+        """Trials on subsets, and trials on all rows with dev."""
+        chosen = [json.loads(p.read_text())["selection"] for p in trials.glob("*/recipe.json")]
+        return {
+            "curve": sum(selection["size"] is not None for selection in chosen),
+            "final": sum(selection["fit"] == "train+dev" for selection in chosen),
+        }
+
+    seen: dict[str, dict[str, int]] = {}
+
+    def on_stage(name: str, title: str, state: str) -> None:
+        seen[name] = started()
+
+    run(small_project, until="search")
+    assert started() == {"curve": 0, "final": 0}
+    run(small_project, until="curve")
+    points = started()["curve"]
+    assert points > 0
+    assert started()["final"] == 0
+    Project.load(small_project).run(
+        in_process=True, fresh=True, listener=Listener(on_stage=on_stage)
+    )
+    assert seen["candidates"] == {"curve": 0, "final": 0}
+    assert seen["search"] == seen["final"] == {"curve": points, "final": 2}
 
 
 def test_an_unknown_stage_is_answered_with_the_nearest(small_project: Path) -> None:

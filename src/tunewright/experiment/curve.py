@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from tunewright.core.units import format_points
 from tunewright.experiment.config import CurveConfig
 from tunewright.experiment.evaluator import Evaluator, Outcome, Run
 from tunewright.experiment.laws import LEVEL, CurveFit, fit_curve
-from tunewright.train.recipe import Recipe
+from tunewright.train.recipe import Recipe, Trial
 
 MULTIPLES = (1.25, 1.5, 2.0, 3.0, 4.0)
 """Of the present number of rows, for which a gain is predicted."""
@@ -36,28 +37,52 @@ def curve_sizes(fit_rows: int, classes: int, config: CurveConfig) -> list[int]:
 
 
 def measure_curve(
-    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
+    recipe: Recipe,
+    evaluator: Evaluator,
+    config: CurveConfig,
+    seed: int,
+    ahead: Sequence[Trial] = (),
 ) -> list[CurvePoint]:
     """Train the recipe at every size with every seed. The full size repeats the search's trial.
 
-    Seed number 0 is that of the search; every seed draws its own nested order.
+    Seed number 0 is that of the search; every seed draws its own nested order. Trials `ahead` are
+    trained along with them (`Evaluator.score_all`).
     """
-    fit_rows = min(len(fit) for _, fit, _ in evaluator.dataset.holdouts)
-    sizes = curve_sizes(fit_rows, len(evaluator.dataset.labels), config)
-    plan = [(size, number) for size in sizes for number in range(config.seeds)]
-    runs = [
-        Run(
-            recipe=recipe,
-            seed=derive_seed(seed, "trial", number),
-            size=None if size == fit_rows else size,
-            order=0 if size == fit_rows else number,
-        )
-        for size, number in plan
-    ]
-    outcomes = evaluator.score_all(runs)
+    plan = _plan(recipe, evaluator, config, seed)
+    outcomes = evaluator.score_all([run for _, _, run in plan], ahead)
     return [
         CurvePoint(size=size, seed_number=number, outcome=outcome)
-        for (size, number), outcome in zip(plan, outcomes, strict=True)
+        for (size, number, _), outcome in zip(plan, outcomes, strict=True)
+    ]
+
+
+def curve_trials(
+    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
+) -> list[Trial]:
+    """The trials that `measure_curve` would train."""
+    plan = _plan(recipe, evaluator, config, seed)
+    return [trial for _, _, run in plan for trial in evaluator.trials(run)]
+
+
+def _plan(
+    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
+) -> list[tuple[int, int, Run]]:
+    """Size, seed number and run of each point."""
+    fit_rows = min(len(fit) for _, fit, _ in evaluator.dataset.holdouts)
+    sizes = curve_sizes(fit_rows, len(evaluator.dataset.labels), config)
+    return [
+        (
+            size,
+            number,
+            Run(
+                recipe=recipe,
+                seed=derive_seed(seed, "trial", number),
+                size=None if size == fit_rows else size,
+                order=0 if size == fit_rows else number,
+            ),
+        )
+        for size in sizes
+        for number in range(config.seeds)
     ]
 
 

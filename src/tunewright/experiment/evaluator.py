@@ -132,23 +132,31 @@ class Evaluator:
         """The outcome of a run, trained now or remembered."""
         return self.score_all([run])[0]
 
-    def score_all(self, runs: Sequence[Run]) -> list[Outcome]:
-        """The outcomes of several runs; those that are not remembered are trained side by side."""
+    def score_all(self, runs: Sequence[Run], ahead: Sequence[Trial] = ()) -> list[Outcome]:
+        """The outcomes of several runs; those that are not remembered are trained side by side.
+
+        Args:
+            runs: what is to be scored.
+            ahead: trials of later stages. If there is anything to train, they are trained to their
+                end along with it, so that no lane stands idle; those stages find them on disk.
+        """
         missing = {
             self._key(run): run for run in runs if self._memory.trial(self._key(run)) is None
         }
-        self._train_missing(missing)
+        self._train_missing(missing, ahead)
         return [self._remembered(run) for run in runs]
 
     def _key(self, run: Run) -> str:
         return f"{hash_value([trial.id for trial in self.trials(run)])[:12]}@{run.epochs}"
 
-    def _train_missing(self, missing: Mapping[str, Run]) -> None:
+    def _train_missing(self, missing: Mapping[str, Run], ahead: Sequence[Trial]) -> None:
         """Train and record runs, by their keys."""
         if not missing:
             return
         wanted = [(trial, run.horizon) for run in missing.values() for trial in self.trials(run)]
-        progress = iter(self._train(wanted))
+        own = {trial.id for trial, _ in wanted}
+        also = [(trial, None) for trial in ahead if trial.id not in own]
+        progress = iter(self._train([*wanted, *also]))
         for key, run in missing.items():
             trials = self.trials(run)
             result = self._result(run, trials, list(islice(progress, len(trials))))

@@ -24,7 +24,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.evaluator import Evaluator, Outcome, Run
 from tunewright.strategies import STRATEGIES
-from tunewright.train.recipe import Phase, Recipe, StrategySpec
+from tunewright.train.recipe import Phase, Recipe, StrategySpec, Trial
 
 if TYPE_CHECKING:
     import optuna
@@ -85,10 +85,12 @@ class Search:
         evaluator: Evaluator,
         seed: int,
         on_step: Callable[[int, int], None] | None = None,
+        ahead: Callable[[Recipe], Sequence[Trial]] = lambda recipe: (),
     ) -> None:
         self._space = space
         self._evaluator = evaluator
         self._seed = seed
+        self._ahead = ahead
         self._on_step = on_step or (lambda done, total: None)
         self._entries: list[dict[str, Any]] = []
         self._expected = expected_runs(space)
@@ -238,7 +240,10 @@ class Search:
         while hopeful and len(promoted) < keep:
             count = keep - len(promoted)
             next_, hopeful = hopeful[:count], hopeful[count:]
-            for further in self._judge(next_, rung, "halving"):
+            # The last one left is the search's answer, unless it fails: what is to be trained of it
+            # afterwards need not wait.
+            ahead = self._ahead(next_[0]) if keep == 1 else ()
+            for further in self._judge(next_, rung, "halving", ahead):
                 if further.failed:
                     failed.append(further.failed)
                 else:
@@ -247,9 +252,12 @@ class Search:
             raise AllFailedError(failed[0])
         return sorted(promoted, key=_rank, reverse=True)
 
-    def _judge(self, recipes: Sequence[Recipe], rung: int, phase: str) -> list[Outcome]:
+    def _judge(
+        self, recipes: Sequence[Recipe], rung: int, phase: str, ahead: Sequence[Trial] = ()
+    ) -> list[Outcome]:
         """Score recipes at a rung, side by side, and note each in the search's account."""
-        outcomes = self._evaluator.score_all([self._run(recipe, rung) for recipe in recipes])
+        runs = [self._run(recipe, rung) for recipe in recipes]
+        outcomes = self._evaluator.score_all(runs, ahead)
         self._entries += [{"phase": phase, "rung": rung, **o.as_dict()} for o in outcomes]
         self._on_step(len(self._entries), max(self._expected, len(self._entries)))
         return outcomes

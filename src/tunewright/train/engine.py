@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tunewright.train.source import Source
 
 CHECKPOINT_SECONDS = 20.0
-MICRO_BATCH_TOKENS = 1024
+MICRO_BATCH_TOKENS = 1536
 """A batch with more tokens, padding included, is computed in parts: beyond this it is no faster,
 and its activations are what a study needs most memory for."""
 

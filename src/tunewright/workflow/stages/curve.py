@@ -8,7 +8,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.experiment.curve import answer_curve, measure_curve
 from tunewright.train.recipe import Recipe
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_of_final
+from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_after_curve
 
 
 def _inputs(session: Session) -> Any:
@@ -24,12 +24,12 @@ def _run(session: Session) -> dict[str, Any]:
     if not search["found"]:
         return {"measured": False}
     recipe = Recipe(**search["recipe"])
-    goes_on = session.until != CURVE.name
     points = measure_curve(
         recipe,
-        evaluator_of(session, ahead=trials_of_final(session, recipe) if goes_on else ()),
+        evaluator_of(session),
         planned_training(session).curve,
         derive_seed(session.config.seed, "search"),
+        trials_after_curve(session, recipe),
     )
     answer = answer_curve(points, session.config.decision.margin)
     full = [p for p in points if p.outcome.run.size is None and not p.outcome.failed]

@@ -15,7 +15,7 @@ from tunewright.experiment.search import (
     default_epochs,
 )
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.training import evaluator_of, planned_training
+from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_after_search
 
 
 def tunes(session: Session) -> bool:
@@ -75,6 +75,7 @@ def _run(session: Session) -> dict[str, Any]:
         evaluator_of(session),
         derive_seed(session.config.seed, "search"),
         session.listener.on_steps,
+        ahead=lambda recipe: trials_after_search(session, recipe),
     )
     try:
         found = search.run()

@@ -7,6 +7,7 @@ from typing import Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
+from tunewright.experiment.curve import curve_trials
 from tunewright.experiment.evaluator import Evaluator
 from tunewright.experiment.final import final_trials
 from tunewright.train.recipe import Recipe, Trial
@@ -21,19 +22,11 @@ def planned_training(session: Session) -> TrainingConfig:
     return TrainingConfig(**session.results["plan"]["training"])
 
 
-def evaluator_of(session: Session, ahead: Sequence[Trial] = ()) -> Evaluator:
-    """Scores recipes by training in the worker and remembering in the ledger.
-
-    Args:
-        session: the run.
-        ahead: trials of a later stage, which fill the lanes that would stand idle when the last
-            of a job's own trials ends. That stage finds them trained.
-    """
+def evaluator_of(session: Session) -> Evaluator:
+    """Scores recipes by training in the worker and remembering in the ledger."""
 
     def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
-        wanted = [*trials, *((trial, None) for trial in ahead)]
-        found = train_trials(session, [t for t, _ in wanted], [horizon for _, horizon in wanted])
-        return found[: len(trials)]
+        return train_trials(session, [t for t, _ in trials], [horizon for _, horizon in trials])
 
     return Evaluator(
         session.dataset,
@@ -88,6 +81,20 @@ def _train_together(
     )
     found: list[dict[str, Any]] = result["progress"]
     return found
+
+
+def trials_after_search(session: Session, recipe: Recipe) -> list[Trial]:
+    """What the stages behind `search` will train, as far as this run is to go."""
+    if session.until == "search":
+        return []
+    seed = derive_seed(session.config.seed, "search")
+    curve = curve_trials(recipe, evaluator_of(session), planned_training(session).curve, seed)
+    return [*curve, *trials_after_curve(session, recipe)]
+
+
+def trials_after_curve(session: Session, recipe: Recipe) -> list[Trial]:
+    """What the stages behind `curve` will train, as far as this run is to go."""
+    return [] if session.until == "curve" else trials_of_final(session, recipe)
 
 
 def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
