@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import threading
 import time
 from datetime import date
@@ -14,6 +15,8 @@ from typing import Any
 
 import psutil
 
+RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
+"""A study with its defaults, in the folder of its project file."""
 RESULTS = Path(__file__).parent / "results"
 _SAMPLE_SECONDS = 1.0
 
@@ -60,8 +63,8 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 def measure(command: list[str], folder: Path, quiet: bool = True) -> dict[str, float]:
     """Run a command to its end; seconds and peak memory of it and all its children.
 
-    Memory is the largest sum of the processes' unique and shared resident pages, sampled four
-    times a second; the operating system's file cache is not counted, mapped files are.
+    Memory is the largest sum of the processes' unique and shared resident pages, sampled once
+    a second; the operating system's file cache is not counted, mapped files are.
 
     Raises:
         RuntimeError: when the command fails.

@@ -29,7 +29,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.common import write_result
+from benchmarks.common import RUN, write_result
 
 PROJECT = """
 data: {train: train.csv, test: test.csv, text: message, label: intent}
@@ -52,7 +52,6 @@ MEASURED = (
     "estimate",
     "tokens_per",
 )
-RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What the frozen-prefix store is worth: the same search, curve and final training, on and off.
 
-    python -m benchmarks.store (--data FOLDER [--rows 2000] | --sample) [--strategy top_layers:2]
+    python -m benchmarks.store (--data FOLDER [--rows 4000] | --sample) [--all-strategies]
 
 Two studies, each run up to its candidates before the clock starts. With the store off every trial
 runs the whole model in every epoch, which is the only difference. CPU seconds are those of the
@@ -17,10 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import measure, write_result
+from benchmarks.common import RUN, measure, write_result
 from tunewright.core.files import read_json
 
-RUN = [sys.executable, "-m", "tunewright", "run", "--json", "tunewright.yaml"]
 TRAINING = """
 training:
   search:

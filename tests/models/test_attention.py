@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from tests.tiny_models import FAMILIES, make_model
-from tunewright.models.attention import draw_from, make_repeatable, plain_attention
+from tunewright.models import attention as attention_module
+from tunewright.models.attention import (
+    draw_from,
+    fused_attention,
+    make_repeatable,
+    plain_attention,
+)
 from tunewright.models.encoder import load_encoder
 from tunewright.models.resolve import resolve_model
 
@@ -27,10 +33,14 @@ def test_same_states_as_the_familys_own_attention(
     ids = torch.arange(5, 17).reshape(2, 6)
     mask = torch.ones_like(ids)
     mask[0, 3:] = 0
-    with torch.inference_mode():
-        found = ours(input_ids=ids, attention_mask=mask).last_hidden_state
-        expected = own(input_ids=ids, attention_mask=mask).last_hidden_state
-    torch.testing.assert_close(found[mask == 1], expected[mask == 1], rtol=1e-4, atol=1e-5)
+    for module in (*ours.modules(), *own.modules()):
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    for training in (False, True):  # which go different ways
+        with torch.inference_mode():
+            found = ours.train(training)(input_ids=ids, attention_mask=mask).last_hidden_state
+            expected = own.train(training)(input_ids=ids, attention_mask=mask).last_hidden_state
+        torch.testing.assert_close(found[mask == 1], expected[mask == 1], rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_whose_attention_does_more_keeps_its_own(tiny_model: Path) -> None:
@@ -40,6 +50,39 @@ def test_a_model_whose_attention_does_more_keeps_its_own(tiny_model: Path) -> No
         layer.attention.self.forward = _halved(layer.attention.self.forward, backbone)
     assert not make_repeatable(backbone, "eager")
     assert backbone.config._attn_implementation == "eager"
+
+
+def test_products_are_plain_only_in_training(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    backbone = load_encoder(resolve_model(str(tiny_model), tiny_model), "eager").backbone
+    for name in ("plain_attention", "fused_attention"):
+        before = getattr(attention_module, name)
+        monkeypatch.setattr(attention_module, name, _counted(before, name, calls))
+    for training in (False, True):
+        backbone.train(training)(input_ids=torch.arange(4, 10)[None])
+    depth = len(backbone.encoder.layer)
+    assert calls == ["fused_attention"] * depth + ["plain_attention"] * depth
+
+
+def _counted(attention, name: str, calls: list[str]):  # type: ignore[no-untyped-def]
+    def counted(*args, **options):  # type: ignore[no-untyped-def]
+        calls.append(name)
+        return attention(*args, **options)
+
+    return counted
+
+
+@pytest.mark.parametrize("attention", [plain_attention, fused_attention])
+def test_without_a_mask_a_causal_layer_sees_nothing_later(attention) -> None:  # type: ignore[no-untyped-def]
+    layer = torch.nn.Identity().eval()
+    query, key, value = (torch.randn(1, 2, 5, 8) for _ in range(3))
+    layer.is_causal = True
+    first = attention(layer, query, key, value, None)[0][:, 0]
+    torch.testing.assert_close(first, value[:, :, 0])
+    layer.is_causal = False
+    assert not torch.allclose(attention(layer, query, key, value, None)[0][:, 0], first)
 
 
 def _halved(forward, backbone):  # type: ignore[no-untyped-def]

@@ -212,6 +212,8 @@ def test_stored_states_give_the_training_that_tokens_give(
     )
     assert plain.lowest_trained_layer == depth
     for name, weight in plain.weights().items():
+        if name.endswith("key.bias"):
+            continue  # it adds the same to all scores of a query: its gradient is rounding alone
         torch.testing.assert_close(weight, stored.weights()[name], rtol=1e-4, atol=1e-5)
     losses = [[entry["train_loss"] for entry in m.progress.history] for m in (plain, stored)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)

@@ -11,14 +11,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import BeforeValidator, Field
 
 from tunewright.core.config import Config
 from tunewright.core.errors import ModelError
 from tunewright.core.files import read_json, write_bytes, write_json
 from tunewright.models.safety import check_safetensors
+
+Counts = Annotated[
+    list[Annotated[int, Field(ge=1)]],
+    BeforeValidator(lambda value: [value] if isinstance(value, int) else value),
+]
+"""One number or several, in a candidate's settings; several make several candidates."""
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Vectors float32 [n, d] of some texts, by the frozen base model."""

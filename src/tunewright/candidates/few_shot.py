@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
+from tunewright.candidates.base import Candidate, Counts, Labelled, Setting, Texts
 from tunewright.candidates.nearest import vote
 from tunewright.candidates.zero_shot import unit
 from tunewright.core.config import Config
@@ -17,13 +15,8 @@ from tunewright.core.seeds import derive_seed
 class FewShotSettings(Config):
     """Settings of `few_shot`."""
 
-    shots: list[Annotated[int, Field(ge=1)]] = Field(default=[1, 5, 10], min_length=1)
+    shots: Counts = Field(default=[1, 5, 10], min_length=1)
     """Examples of each class that are remembered; each number is a candidate of its own."""
-
-    @field_validator("shots", mode="before")
-    @classmethod
-    def _one_or_more(cls, shots: object) -> object:
-        return [shots] if isinstance(shots, int) else shots
 
 
 class FewShot(Candidate):

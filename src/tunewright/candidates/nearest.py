@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from tunewright.candidates.base import Candidate, Labelled, Setting, Texts
+from tunewright.candidates.base import Candidate, Counts, Labelled, Setting, Texts
 from tunewright.candidates.zero_shot import SIMILARITY_SCALE, unit
 from tunewright.core.config import Config
 
@@ -17,13 +15,8 @@ _CHUNK = 1024
 class NearestSettings(Config):
     """Settings of `nearest`."""
 
-    k: list[Annotated[int, Field(ge=1)]] = Field(default=[1, 5, 10], min_length=1)
+    k: Counts = Field(default=[1, 5, 10], min_length=1)
     """How many neighbours vote; each number is a candidate of its own."""
-
-    @field_validator("k", mode="before")
-    @classmethod
-    def _one_or_more(cls, k: object) -> object:
-        return [k] if isinstance(k, int) else k
 
 
 class Nearest(Candidate):

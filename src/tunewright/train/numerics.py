@@ -13,8 +13,9 @@ training alone: whatever is stored, scored or shipped is computed in float32.
 Trials are trained side by side, each on its share of the cores: a step of a small model is some
 hundred short operations, which one thread does in hardly more time than several (docs/LOG.md).
 
-The fused attention kernel pays off for long texts; for short ones its backward is slower than
-plain products. That is measured too, on the project's own lengths.
+The fused attention kernel pays off for long texts in float32; for short ones, and in bfloat16 on
+some processors, its backward is many times slower than plain products. That is measured too, on the
+project's own lengths and in the chosen precision.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def calibrate(
     matmul, matmul_reason = _choose_matmul(dim, batch * tokens)
     _use_matmul(matmul)
     precision, precision_reason = _choose_precision(dim, batch * tokens, precision)
-    attention, attention_reason = _choose_attention(dim, heads, batch, tokens)
+    attention, attention_reason = _choose_attention(dim, heads, batch, tokens, precision)
     torch.set_num_threads(threads)
     return Numerics(
         matmul=matmul,
@@ -176,24 +177,32 @@ def _choose_precision(dim: int, rows: int, wanted: str) -> tuple[str, str]:
     )
 
 
-def _choose_attention(dim: int, heads: int, batch: int, tokens: int) -> tuple[str, str]:
+def _choose_attention(
+    dim: int, heads: int, batch: int, tokens: int, precision: str
+) -> tuple[str, str]:
+    """Both as training uses them: in its precision, forward and backward, with padding masked."""
     generator = torch.Generator().manual_seed(0)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     shape = (batch, heads, tokens, dim // heads)
-    q = torch.randn(shape, generator=generator, requires_grad=True)
-    upstream = torch.randn(shape, generator=generator)
+    q = torch.randn(shape, generator=generator).to(dtype).requires_grad_()
+    upstream = torch.randn(shape, generator=generator).to(dtype)
+    mask = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool)
+    mask[: batch // 2, ..., tokens - tokens // 4 :] = False
+    lowest = torch.finfo(dtype).min
 
     def fused() -> None:
-        scaled_dot_product_attention(q, q, q).backward(upstream)
+        scaled_dot_product_attention(q, q, q, attn_mask=mask).backward(upstream)
 
     def plain() -> None:
-        weights = torch.softmax(q @ q.transpose(-1, -2) * (dim // heads) ** -0.5, dim=-1)
+        scores = q @ q.transpose(-1, -2) * (dim // heads) ** -0.5
+        weights = torch.softmax(scores.masked_fill(~mask, lowest), dim=-1)
         (weights @ q).backward(upstream)
 
     ratio = _best_seconds(fused) / _best_seconds(plain)
     chosen = "eager" if ratio >= _CLEARLY_FASTER else "sdpa"
     return chosen, (
-        f"{chosen} attention: at {tokens} tokens the fused kernel takes {ratio:.2f} times as long "
-        "as plain products, forward and backward"
+        f"{chosen} attention: at {tokens} tokens in {precision} the fused kernel takes {ratio:.2f} "
+        "times as long as plain products, forward and backward"
     )
 
 

@@ -21,7 +21,6 @@ import numpy as np
 from tunewright.core.errors import DataError, GateError
 from tunewright.core.events import Notice
 from tunewright.core.files import read_json
-from tunewright.core.seeds import derive_seed
 from tunewright.decide.scored import metric_called
 from tunewright.experiment.curve import CurvePoint, answer_curve, measure_curve
 from tunewright.experiment.evaluator import Evaluator, Run
@@ -33,7 +32,12 @@ from tunewright.workflow.results import Difference
 from tunewright.workflow.session import Session
 from tunewright.workflow.stages.evidence import compute, curve_parts, gather
 from tunewright.workflow.stages.test import choices_hash
-from tunewright.workflow.stages.training import planned_training
+from tunewright.workflow.stages.training import (
+    evaluator_of,
+    judged_run,
+    planned_training,
+    search_seed,
+)
 
 _NOT_STATISTICS = {"environment", "incidents", "warnings"}
 """Facts about the run itself, which may differ when it is verified elsewhere or later."""
@@ -188,7 +192,7 @@ class _Rescored:
             self._recipe,
             self._evaluator,
             planned_training(self._session).curve,
-            self._search_seed,
+            search_seed(self._session),
         )
         for point in points:
             outcome = point.outcome
@@ -249,25 +253,12 @@ class _Rescored:
         return Recipe(**self._session.results["search"]["recipe"])
 
     @property
-    def _search_seed(self) -> int:
-        return derive_seed(self._session.config.seed, "search")
-
-    @property
     def _judged_run(self) -> Run:
-        """The chosen recipe's run in the search, at its last epoch."""
-        return Run(recipe=self._recipe, seed=derive_seed(self._search_seed, "trial", 0))
+        return judged_run(self._session, self._recipe)
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        session = self._session
-        return Evaluator(
-            self._dataset,
-            session.config.decision.metric,
-            session.layout,
-            self._memory,
-            _train_nothing,
-            numerics=session.numerics,
-        )
+        return evaluator_of(self._session, memory=self._memory, train=_train_nothing)
 
     def _logits(self, trials: Sequence[str], epochs: int) -> np.ndarray | None:
         """Dev logits [n, classes] of a run to the last epoch, or None where they are gone.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunewright.core.seeds import derive_seed
 from tunewright.experiment.curve import answer_curve, measure_curve
 from tunewright.train.recipe import Recipe
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_after_curve
+from tunewright.workflow.stages.training import (
+    evaluator_of,
+    planned_training,
+    search_seed,
+    trials_after_curve,
+)
 
 
 def _inputs(session: Session) -> Any:
@@ -28,7 +32,7 @@ def _run(session: Session) -> dict[str, Any]:
         recipe,
         evaluator_of(session),
         planned_training(session).curve,
-        derive_seed(session.config.seed, "search"),
+        search_seed(session),
         trials_after_curve(session, recipe),
     )
     answer = answer_curve(points, session.config.decision.margin)

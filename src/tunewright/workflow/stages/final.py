@@ -10,7 +10,6 @@ import numpy as np
 
 from tunewright.core.files import writing
 from tunewright.core.hashing import hash_folder
-from tunewright.core.seeds import derive_seed
 from tunewright.decide.cost import tuned_cost, untrained_cost
 from tunewright.decide.scored import metric_called
 from tunewright.experiment.evaluator import Run
@@ -19,6 +18,7 @@ from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.training import (
     evaluator_of,
+    judged_run,
     planned_training,
     train_trials,
     trials_of_final,
@@ -169,9 +169,7 @@ def _dev_answers(session: Session, recipe: Recipe) -> float:
     from tunewright.evaluate.calibration import softmax
 
     evaluator = evaluator_of(session)
-    run = Run(
-        recipe=recipe, seed=derive_seed(derive_seed(session.config.seed, "search"), "trial", 0)
-    )
+    run = judged_run(session, recipe)
     evaluator.score(run)
     logits = evaluator.logits(run)
     dataset = session.dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tunewright.core.seeds import derive_seed
+from tunewright.core.events import Notice
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.search import (
     AllFailedError,
@@ -14,8 +14,16 @@ from tunewright.experiment.search import (
     default_batch_size,
     default_epochs,
 )
+from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
-from tunewright.workflow.stages.training import evaluator_of, planned_training, trials_after_search
+from tunewright.workflow.stages.training import (
+    evaluator_of,
+    planned_training,
+    search_seed,
+    trials_after_search,
+)
+
+_AHEAD = "one recipe is left: the trials of the later stages are trained along with it"
 
 
 def tunes(session: Session) -> bool:
@@ -73,9 +81,9 @@ def _run(session: Session) -> dict[str, Any]:
     search = Search(
         search_space(session, training),
         evaluator_of(session),
-        derive_seed(session.config.seed, "search"),
+        search_seed(session),
         session.listener.on_steps,
-        ahead=lambda recipe: trials_after_search(session, recipe),
+        ahead=lambda recipe: _ahead(session, recipe),
     )
     try:
         found = search.run()
@@ -95,6 +103,14 @@ def _run(session: Session) -> dict[str, Any]:
         "cpu_seconds": sum(entry["cpu_seconds"] for entry in _last_of_each(found.entries)),
         "wall_seconds": sum(entry["wall_seconds"] for entry in _last_of_each(found.entries)),
     }
+
+
+def _ahead(session: Session, recipe: Recipe) -> list[Trial]:
+    """What is trained along with the last recipe left; the person is told why it takes long."""
+    trials = trials_after_search(session, recipe)
+    if not all(session.layout.trial(trial.id).is_dir() for trial in trials):
+        session.listener.on_event(Notice(text=_AHEAD))
+    return trials
 
 
 def _drop_weights_of_losers(session: Session, entries: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import curve_trials
-from tunewright.experiment.evaluator import Evaluator
+from tunewright.experiment.evaluator import Evaluator, Run, TrainTrials, TrialMemory
 from tunewright.experiment.final import final_trials
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workers.base import WorkerDiedError
@@ -22,18 +22,36 @@ def planned_training(session: Session) -> TrainingConfig:
     return TrainingConfig(**session.results["plan"]["training"])
 
 
-def evaluator_of(session: Session) -> Evaluator:
-    """Scores recipes by training in the worker and remembering in the ledger."""
+def search_seed(session: Session) -> int:
+    """The seed from which those of the search, the curve and `final` follow."""
+    return derive_seed(session.config.seed, "search")
 
-    def train(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+
+def judged_run(session: Session, recipe: Recipe) -> Run:
+    """A recipe's run in the search, at its last epoch."""
+    return Run(recipe=recipe, seed=derive_seed(search_seed(session), "trial", 0))
+
+
+def evaluator_of(
+    session: Session, *, memory: TrialMemory | None = None, train: TrainTrials | None = None
+) -> Evaluator:
+    """Scores recipes of this study.
+
+    Args:
+        session: the run.
+        memory: where scores are remembered; the ledger when None.
+        train: trains what is not remembered; the worker does when None.
+    """
+
+    def in_worker(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
         return train_trials(session, [t for t, _ in trials], [horizon for _, horizon in trials])
 
     return Evaluator(
         session.dataset,
         session.config.decision.metric,
         session.layout,
-        session.ledger,
-        train,
+        memory or session.ledger,
+        train or in_worker,
         numerics=session.numerics,
     )
 
@@ -77,7 +95,7 @@ def _train_together(
             "trials": [trial.model_dump(mode="json") for trial in trials],
             "horizons": list(horizons),
         },
-        "; ".join(trial.recipe.label for trial in trials),
+        "; ".join(dict.fromkeys(trial.recipe.label for trial in trials)),
     )
     found: list[dict[str, Any]] = result["progress"]
     return found
@@ -87,8 +105,9 @@ def trials_after_search(session: Session, recipe: Recipe) -> list[Trial]:
     """What the stages behind `search` will train, as far as this run is to go."""
     if session.until == "search":
         return []
-    seed = derive_seed(session.config.seed, "search")
-    curve = curve_trials(recipe, evaluator_of(session), planned_training(session).curve, seed)
+    curve = curve_trials(
+        recipe, evaluator_of(session), planned_training(session).curve, search_seed(session)
+    )
     return [*curve, *trials_after_curve(session, recipe)]
 
 
@@ -103,6 +122,6 @@ def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
         recipe,
         session.dataset,
         planned_training(session).final,
-        derive_seed(session.config.seed, "search"),
+        search_seed(session),
         numerics=session.numerics,
     )
