@@ -107,6 +107,7 @@ class FakeTraining:
         reached = self.epochs_trained.get(trial.id, 0)
         assert target >= reached, "a trial was sent back to an earlier epoch"
         best = (0, -1.0)
+        stopped = False
         while reached < target:
             reached += 1
             if self.diverges(trial, reached):
@@ -114,12 +115,15 @@ class FakeTraining:
             score = self._write(trial, reached)
             best = max(best, (reached, score), key=lambda pair: pair[1])
             patience = values.early_stopping_patience
-            if patience is not None and reached - best[0] >= patience:
+            stopped = patience is not None and reached - best[0] >= patience
+            if stopped:
                 break
         self.epochs_trained[trial.id] = reached
         folder = self.layout.trial(trial.id)
         (folder / "last").mkdir(exist_ok=True)
-        progress = json.dumps({"best_epoch": best[0]})
+        progress = json.dumps(
+            {"best_epoch": best[0], "epoch": reached, "horizon": target, "stopped_early": stopped}
+        )
         save_file({}, folder / "last" / "state.safetensors", metadata={"progress": progress})
         return self._progress(reached, best[0], failed=None)
 

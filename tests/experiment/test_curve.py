@@ -75,11 +75,11 @@ def test_trials_ahead_are_trained_after_it_and_are_no_points(
     scorer = evaluator(training, ledger)
     own = curve_trials(RECIPE, scorer, CONFIG, 7)
     ahead = [*own, *scorer.trials(Run(recipe=RECIPE, seed=99))]
-    points = measure_curve(RECIPE, scorer, CONFIG, 7, ahead)
-    assert training.calls == [(trial, None) for trial in ahead]
+    points = measure_curve(RECIPE, scorer, CONFIG, 7, lambda: [*ahead, *ahead])
+    assert training.calls == [(trial, None) for trial in ahead]  # none twice
     assert len(points) == 8
-    measure_curve(RECIPE, scorer, CONFIG, 7, ahead)
-    assert len(training.calls) == 9  # with nothing of its own to train, nothing is trained ahead
+    measure_curve(RECIPE, scorer, CONFIG, 7, lambda: pytest.fail("nothing is to be trained"))
+    assert len(training.calls) == 9
 
 
 def _rows(training: FakeTraining, trial: Trial) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,20 @@ def test_a_later_horizon_is_the_same_trial_trained_on(
     # What was judged early stays what it was.
     assert scorer.score(Run(recipe=RECIPE, seed=1, horizon=2)).score == pytest.approx(0.7)
     assert len(training.calls) == 2
+
+
+def test_a_trial_left_at_another_epoch_is_trained_to_this_one_again(
+    scorer: Evaluator, training: FakeTraining
+) -> None:
+    """As a search with other rungs leaves it, whose promoted runs were not yet remembered."""
+    scorer.score(RUN)
+    training.epochs_trained.clear()
+    scorer.score(Run(recipe=RECIPE, seed=1, horizon=2))
+    scorer.restored(RUN)
+    assert [horizon for _, horizon in training.calls] == [None, 2, None]
+    scorer.restored(RUN)
+    scorer.logits(RUN)
+    assert len(training.calls) == 3
 
 
 def test_everything_that_changes_a_trial_changes_its_id(scorer: Evaluator) -> None:
@@ -173,6 +188,24 @@ class TestEarlyStopping:
         logits = scorer.logits(self.RUN)
         np.testing.assert_array_equal(logits.argmax(1), found.answers)
         assert logits.max() == 1.0 + 3  # of epoch 3
+
+    def test_they_are_found_again_when_the_state_is_gone(
+        self, scorer: Evaluator, training: FakeTraining
+    ) -> None:
+        """Which was the best epoch stands in the last state."""
+        found = scorer.score(self.RUN)
+        shutil.rmtree(training.layout.trial(found.trial_ids[0]) / "last")
+        training.epochs_trained.clear()
+        assert scorer.logits(self.RUN).max() == 1.0 + 3
+
+    def test_the_metric_that_stops_it_is_a_part_of_the_trial(
+        self, training: FakeTraining, ledger: Ledger
+    ) -> None:
+        def ids(run: Run) -> set[str]:
+            metrics = ("accuracy", "macro_f1")
+            return {evaluator(training, ledger, m).trials(run)[0].id for m in metrics}
+
+        assert (len(ids(RUN)), len(ids(self.RUN))) == (1, 2)
 
 
 def test_the_standard_error_is_paired(scorer: Evaluator, training: FakeTraining) -> None:

@@ -46,6 +46,14 @@ def test_early_stopping_keeps_its_dev_rows() -> None:
         assert len(rows.dev) == 40
 
 
+def test_where_it_stops_early_a_seed_is_the_curves_trial() -> None:
+    """Same rows, same seed, same metric: one trial, whoever asks for it."""
+    first = final_trials(STOPPING, WITH_DEV, FinalConfig(), 7, numerics="n", metric="macro_f1")[0]
+    assert first.stops_by == "macro_f1"
+    assert first.seed == derive_seed(7, "trial", 0)
+    assert final_trials(recipe(), WITH_DEV, FinalConfig(), 7, numerics="n")[0].stops_by is None
+
+
 def test_with_folds_there_is_no_dev_to_keep() -> None:
     for trial in final_trials(STOPPING, WITH_FOLDS, FinalConfig(), 0, numerics="float32"):
         assert len(training_set(WITH_FOLDS, trial.selection).fit) == 60

@@ -48,6 +48,7 @@ def test_contract(encoder: Encoder, tmp_path: Path, name: str, settings: dict[st
     chosen = helpers.trial(name, settings=settings, num_train_epochs=1, dropout=0.1)
     member = helpers.member(encoder, data, tmp_path / "a", chosen)
     every = np.arange(40)
+    untouched = {n: p.detach().clone() for n, p in encoder.backbone.named_parameters()}
 
     # Inserted modules change nothing at the start.
     with torch.no_grad():
@@ -77,6 +78,10 @@ def test_contract(encoder: Encoder, tmp_path: Path, name: str, settings: dict[st
     with torch.no_grad():
         again = loaded.model(TokenSource.of(tokens, encoder).inputs(every)).numpy()
     np.testing.assert_allclose(again, logits / 2.0, rtol=1e-3, atol=1e-4)
+
+    # Others start from the same base model, also after this one was finished.
+    for parameter_name, parameter in encoder.backbone.named_parameters():
+        assert torch.equal(parameter, untouched[parameter_name]), parameter_name
 
 
 def _check_depth(encoder: Encoder, moved: set[str], lowest: int) -> None:

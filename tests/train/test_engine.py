@@ -78,6 +78,26 @@ def test_same_seed_same_bytes(encoder: Encoder, tmp_path: Path) -> None:
     assert not helpers.same_weights(first, other)
 
 
+@pytest.mark.parametrize("kind", ["linear", "cosine", "constant"])
+def test_without_horizons_a_trial_simply_goes_on(
+    encoder: Encoder, tmp_path: Path, kind: str
+) -> None:
+    tokens, data = helpers.problem(encoder)
+    chosen = helpers.trial("full", num_train_epochs=3, lr_scheduler_type=kind, dropout=0.2)
+    whole = helpers.run(encoder, tokens, data, tmp_path / "whole", chosen)
+    steps: list[Event] = []
+    spent = 0.0
+    for horizon in (1, 2, None):
+        found = helpers.run(
+            encoder, tokens, data, tmp_path / "rungs", chosen, horizon=horizon, emit=steps.append
+        )
+        assert found.progress.cpu_seconds > spent
+        spent = found.progress.cpu_seconds
+    assert sum(isinstance(event, ProgressEvent) for event in steps) == 3 * 9
+    assert helpers.same_weights(whole, found)
+    assert whole.progress.history == found.progress.history
+
+
 @pytest.mark.parametrize("strategy", ["full", "top_layers", "lora"])
 @pytest.mark.parametrize("killed_after", [1, 8, 9, 10, 17])
 def test_a_killed_run_ends_with_the_same_bytes(

@@ -158,7 +158,7 @@ class TestNumerics:
         assert found.attention in {"eager", "sdpa"}
         assert len(found.reasons) == 3
         assert Numerics.from_dict(json.loads(json.dumps(found.as_dict()))) == found
-        assert found.name == f"{found.precision}-{found.matmul}-{found.attention}-1-1"
+        assert found.name == f"{found.precision}-{found.matmul}-{found.attention}-1-1-2"
 
     @pytest.mark.parametrize("matmul", ["default", "onednn"])
     def test_both_ways_compute_in_float32(self, matmul: str) -> None:

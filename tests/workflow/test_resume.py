@@ -92,6 +92,10 @@ CHANGES = {
         ("decision: {}\n", "decision: {margin: 0.04}\n"),
         ["plan", "curve", *AFTER["final"]],
     ),
+    "metric": (
+        ("decision: {}\n", "decision: {metric: macro_f1}\n"),
+        ["plan", *AFTER["candidates"]],
+    ),
     "description": (
         ("label_descriptions: {}\n", "label_descriptions: {card: a bank card is lost}\n"),
         ["plan", "candidates", *AFTER["final"]],

@@ -22,6 +22,9 @@ SHORT = (
     "curve: {fractions: [0.5], seeds: 2}, final: {seeds: 2}}\n"
 )
 Make = Callable[..., Path]
+UNFITTING = (
+    "strategy: [{name: top_layers, settings: {layers: 40}}, {name: lora, settings: {layers: 12}}]"
+)
 
 
 @pytest.fixture
@@ -92,6 +95,17 @@ def test_several_texts_files_and_a_dev_file(make: Make) -> None:
     assert (result.stages["data"]["dev"], result.stages["data"]["test"]) == (200, 200)
     slices = evidence(path)["details"]["slices"]
     assert {s["value"] for s in slices if s["name"] == "channel"} == {"a", "b"}
+
+
+def test_strategies_that_do_not_fit_the_model_are_left_out_and_said(make: Make) -> None:
+    path = make("train: train.csv, text: text, label: label")
+    change(path, "strategy: [{name: top_layers, settings: {layers: 1}}, lora]", UNFITTING)
+    result, _ = run(path, until="plan")
+    rates = result.stages["calibrate"]["training"]
+    assert [rate["strategy"]["name"] for rate in rates] == ["full"]
+    assert sum("is left out: the model has" in text for text in result.warnings) == 2
+    result, _ = run(path, until="search")
+    assert {entry["strategy"] for entry in result.stages["search"]["entries"]} == {"full"}
 
 
 def test_training_that_stops_early(make: Make) -> None:

@@ -30,8 +30,7 @@ def files_of(written: str | list[str] | None, folder: Path) -> list[Path]:
         paths = resolve_paths(written, folder) if written is not None else []
     except DataError:
         return []
-    files = [file for path in paths for file in path.files]
-    return [part.path for file in files for part in (file, file.labels) if part is not None]
+    return [part.path for path in paths for file in path.files for part in file.parts]
 
 
 def data_files(project: Project) -> list[Path]:

@@ -29,7 +29,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 """How numpy says that a disk is full."""
 _REFUSAL_IN_RUST = re.compile(r"\(os error (\d+)\)")
-_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
+_DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -116,12 +116,22 @@ def draft_of(path: Path) -> Path:
 def remove_drafts(folder: Path) -> None:
     """Remove what killed writers have left anywhere below a folder that nobody writes to now."""
     for path in folder.rglob(".*"):
-        if not _DRAFT.fullmatch(path.name):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        if drafted(path) is not None:
+            remove_draft(path)
+
+
+def drafted(path: Path) -> str | None:
+    """The name of the file of which `path` is a draft, by its own name; None where it is none."""
+    found = _DRAFT.fullmatch(path.name)
+    return found["name"] if found else None
+
+
+def remove_draft(path: Path) -> None:
+    """Remove a draft, which may be a folder, and may be gone already."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes, elsewhere: str = _OTHER_STUDY) -> None:

@@ -39,6 +39,11 @@ class DataFile:
     labels: DataFile | None = None
     """The file whose n-th line is the label of the n-th line of this one."""
 
+    @property
+    def parts(self) -> tuple[DataFile, ...]:
+        """This file, and the one beside it."""
+        return (self,) if self.labels is None else (self, self.labels)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataPath:

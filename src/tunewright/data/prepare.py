@@ -206,6 +206,7 @@ def _write(
     )
     _write_rejected(folder / REJECTED_FILE, rows.rejected)
     _write_examples(folder / EXAMPLES_FILE, fit, rows.test)
+    kept_for_dev = set(dev)
     # Last, since its presence says that the other files are whole.
     write_json(
         folder / SPLITS_FILE,
@@ -216,7 +217,7 @@ def _write(
             "seed": seed,
             "dev": dev,
             "folds": folds,
-            "train": [e.id for e in fit if e.id not in set(dev)] if not folds else [],
+            "train": [e.id for e in fit if e.id not in kept_for_dev] if not folds else [],
             "test": [e.id for e in rows.test],
             "samples": rows.samples,
             "unanswerable_test_rows": unanswerable,

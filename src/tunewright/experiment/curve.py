@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_points
 from tunewright.experiment.config import CurveConfig
-from tunewright.experiment.evaluator import Evaluator, Outcome, Run
+from tunewright.experiment.evaluator import Evaluator, Outcome, Run, TrialsAhead
 from tunewright.experiment.laws import LEVEL, CurveFit, fit_curve
 from tunewright.train.recipe import Recipe, Trial
 
@@ -41,12 +40,12 @@ def measure_curve(
     evaluator: Evaluator,
     config: CurveConfig,
     seed: int,
-    ahead: Sequence[Trial] = (),
+    ahead: TrialsAhead = tuple,
 ) -> list[CurvePoint]:
     """Train the recipe at every size with every seed. The full size repeats the search's trial.
 
     Seed number 0 is that of the search; every seed draws its own nested order. Trials `ahead` are
-    trained along with them (`Evaluator.score_all`).
+    trained along (`Evaluator.score_all`).
     """
     plan = _plan(recipe, evaluator, config, seed)
     outcomes = evaluator.score_all([run for _, _, run in plan], ahead)

@@ -15,7 +15,8 @@ from tunewright.core.hashing import hash_value
 from tunewright.data.dataset import Dataset
 from tunewright.evaluate.metrics import METRICS
 from tunewright.study.layout import StudyLayout
-from tunewright.train.checkpoint import load_progress
+from tunewright.train.checkpoint import load_progress, trained_to
+from tunewright.train.likelihood import mean_loss
 from tunewright.train.recipe import Recipe, Selection, Trial
 
 
@@ -36,6 +37,10 @@ class TrialMemory(Protocol):
 
 TrainTrials = Callable[[list[tuple[Trial, int | None]]], list[dict[str, Any]]]
 """Trains trials up to a horizon each (None: the end); returns the progress of each."""
+
+
+TrialsAhead = Callable[[], Sequence[Trial]]
+"""Gives trials of later stages; one may be named twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +115,7 @@ class Evaluator:
     ) -> None:
         self.dataset = dataset
         self._numerics = numerics
+        self._metric_name = metric
         self._metric = METRICS.get(metric)()
         self._layout = layout
         self._memory = memory
@@ -124,6 +130,7 @@ class Evaluator:
                 seed=run.seed,
                 data=self.dataset.content_hash,
                 numerics=self._numerics,
+                stops_by=self._metric_name if run.recipe.stops_early else None,
             )
             for fold, _, _ in self.dataset.holdouts
         ]
@@ -132,13 +139,14 @@ class Evaluator:
         """The outcome of a run, trained now or remembered."""
         return self.score_all([run])[0]
 
-    def score_all(self, runs: Sequence[Run], ahead: Sequence[Trial] = ()) -> list[Outcome]:
+    def score_all(self, runs: Sequence[Run], ahead: TrialsAhead = tuple) -> list[Outcome]:
         """The outcomes of several runs; those that are not remembered are trained side by side.
 
         Args:
             runs: what is to be scored.
-            ahead: trials of later stages. If there is anything to train, they are trained to their
-                end along with it, so that no lane stands idle; those stages find them on disk.
+            ahead: trials of later stages, asked for if there is anything to train. They are trained
+                to their end along with it, so that no lane stands idle; those stages find them on
+                disk.
         """
         missing = {
             self._key(run): run for run in runs if self._memory.trial(self._key(run)) is None
@@ -149,14 +157,14 @@ class Evaluator:
     def _key(self, run: Run) -> str:
         return f"{hash_value([trial.id for trial in self.trials(run)])[:12]}@{run.epochs}"
 
-    def _train_missing(self, missing: Mapping[str, Run], ahead: Sequence[Trial]) -> None:
+    def _train_missing(self, missing: Mapping[str, Run], ahead: TrialsAhead) -> None:
         """Train and record runs, by their keys."""
         if not missing:
             return
         wanted = [(trial, run.horizon) for run in missing.values() for trial in self.trials(run)]
         own = {trial.id for trial, _ in wanted}
-        also = [(trial, None) for trial in ahead if trial.id not in own]
-        progress = iter(self._train([*wanted, *also]))
+        also = {trial.id: trial for trial in ahead() if trial.id not in own}
+        progress = iter(self._train([*wanted, *((trial, None) for trial in also.values())]))
         for key, run in missing.items():
             trials = self.trials(run)
             result = self._result(run, trials, list(islice(progress, len(trials))))
@@ -178,13 +186,17 @@ class Evaluator:
     def restored(self, run: Run, part: str = "last") -> list[Trial]:
         """The trials of a run that has been scored, with the folder `part` of each on disk.
 
-        Where somebody has removed it since, the trial is trained again, to the same bytes.
+        Where somebody has removed it since, or another search has left the trial at another epoch,
+        it is trained to this one again, to the same bytes.
         """
         trials = self.trials(run)
         for trial in trials:
             folder = self._layout.trial(trial.id)
-            if not (folder / part).is_dir():
-                shutil.rmtree(folder, ignore_errors=True)
+            needs_state = part == "last" or trial.stops_by is not None
+            there = (folder / part).is_dir()
+            if not there or (needs_state and not trained_to(folder, run.epochs)):
+                if not there:
+                    shutil.rmtree(folder, ignore_errors=True)
                 self._train([(trial, run.horizon)])
         return trials
 
@@ -196,18 +208,7 @@ class Evaluator:
 
     def logits(self, run: Run) -> np.ndarray:
         """Dev logits [n, classes] of a run that has been scored, rows in ascending order."""
-        rows = self.dataset.scored_rows
-        place = {int(row): index for index, row in enumerate(rows)}
-        logits: np.ndarray | None = None
-        for trial, (_, _, scored) in zip(
-            self.restored(run, "dev"), self.dataset.holdouts, strict=True
-        ):
-            found = _read_logits(self._layout.trial(trial.id), trial, run.epochs)
-            if logits is None:
-                logits = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
-            logits[[place[int(row)] for row in scored]] = found
-        assert logits is not None
-        return logits
+        return self._pooled(self.restored(run, "dev"), run.epochs)[0]
 
     def _result(
         self, run: Run, trials: list[Trial], progress: list[dict[str, Any]]
@@ -221,7 +222,7 @@ class Evaluator:
         answers = logits.argmax(1)
         return {
             "score": self._metric.score(targets, answers, len(self.dataset.labels)),
-            "loss": _mean_loss(logits, targets),
+            "loss": mean_loss(logits, targets),
             "answers": answers.tolist(),
             "cpu_seconds": cpu_seconds,
             "wall_seconds": wall_seconds,
@@ -259,12 +260,6 @@ def _read_logits(folder: Path, trial: Trial, epoch: int) -> np.ndarray:
     """Dev logits of the weights that count (`Member.load_judged`): the best when it stops early."""
     from safetensors.numpy import load_file
 
-    if trial.recipe.phase.hyperparameters.early_stopping_patience is not None:
+    if trial.stops_by is not None:
         epoch = int(load_progress(folder / "last" / "state.safetensors")["best_epoch"])
     return load_file(folder / "dev" / f"epoch-{epoch}.safetensors")["logits"]
-
-
-def _mean_loss(logits_nc: np.ndarray, targets_n: np.ndarray) -> float:
-    shifted = logits_nc.astype(np.float64) - logits_nc.max(1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(1))
-    return float((log_total - shifted[np.arange(len(targets_n)), targets_n]).mean())

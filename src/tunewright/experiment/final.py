@@ -12,7 +12,13 @@ from tunewright.train.recipe import Recipe, Selection, Trial
 
 
 def final_trials(
-    recipe: Recipe, dataset: Dataset, config: FinalConfig, seed: int, *, numerics: str
+    recipe: Recipe,
+    dataset: Dataset,
+    config: FinalConfig,
+    seed: int,
+    *,
+    numerics: str,
+    metric: str = "accuracy",
 ) -> list[Trial]:
     """One trial for each seed.
 
@@ -20,8 +26,7 @@ def final_trials(
     dev rows are needed any more. A recipe with early stopping needs dev to stop, and keeps it; with
     folds, where there is none to keep, it runs to its last epoch.
     """
-    stops = recipe.phase.hyperparameters.early_stopping_patience is not None
-    keeps_dev = stops and not dataset.uses_folds
+    keeps_dev = recipe.stops_early and not dataset.uses_folds
     return [
         Trial(
             recipe=recipe,
@@ -29,6 +34,7 @@ def final_trials(
             seed=derive_seed(seed, "trial", number),
             data=dataset.content_hash,
             numerics=numerics,
+            stops_by=metric if keeps_dev else None,
         )
         for number in range(config.seeds)
     ]

@@ -18,13 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
-from tunewright.experiment.evaluator import Evaluator, Outcome, Run
+from tunewright.experiment.evaluator import Evaluator, Outcome, Run, TrialsAhead
 from tunewright.strategies import STRATEGIES
-from tunewright.train.recipe import Phase, Recipe, StrategySpec, Trial
+from tunewright.train.recipe import Phase, Recipe, StrategySpec, Trial, fitting_strategies
 
 if TYPE_CHECKING:
     import optuna
@@ -50,13 +51,7 @@ class SearchSpace:
 
     def strategies(self) -> list[StrategySpec]:
         """The strategies that this model supports."""
-        from tunewright.strategies.base import build_strategy
-
-        specs = self.config.search.strategy
-        fitting = [
-            s for s in specs if build_strategy(s.name, s.settings).supports(self.depth) is None
-        ]
-        return fitting or [StrategySpec(name="full")]
+        return fitting_strategies(self.config.search.strategy, self.depth)
 
     def recipe(self, **changes: Any) -> Recipe:
         """A recipe with these hyper-parameters over the fixed ones."""
@@ -233,7 +228,7 @@ class Search:
 
     def _promote(self, judged: list[Outcome], keep: int, rung: int) -> list[Outcome]:
         """Train the best `keep` on to a rung, best first; one that fails gives way to the next."""
-        waiting = sorted(judged, key=_rank, reverse=True)
+        waiting = self._ranked(judged)
         promoted: list[Outcome] = []
         failed = [outcome.failed for outcome in waiting if outcome.failed]
         hopeful = [outcome.run.recipe for outcome in waiting if not outcome.failed]
@@ -242,7 +237,7 @@ class Search:
             next_, hopeful = hopeful[:count], hopeful[count:]
             # The last one left is the search's answer, unless it fails: what is to be trained of it
             # afterwards need not wait.
-            ahead = self._ahead(next_[0]) if keep == 1 else ()
+            ahead = partial(self._ahead, next_[0]) if keep == 1 else tuple
             for further in self._judge(next_, rung, "halving", ahead):
                 if further.failed:
                     failed.append(further.failed)
@@ -250,10 +245,25 @@ class Search:
                     promoted.append(further)
         if not promoted:
             raise AllFailedError(failed[0])
-        return sorted(promoted, key=_rank, reverse=True)
+        return self._ranked(promoted)
+
+    def _ranked(self, judged: Sequence[Outcome]) -> list[Outcome]:
+        """Best first; by the loss those that one paired standard error does not tell apart.
+
+        An answer is right or wrong, its loss is graded: on the same rows it tells close recipes
+        apart that the number of right answers does not.
+        """
+        best = max(judged, key=_rank)
+
+        def place(outcome: Outcome) -> tuple[bool, float, float]:
+            error = 0.0 if outcome.failed else self._evaluator.standard_error(best, outcome)
+            close = not outcome.failed and best.score - outcome.score <= error
+            return close, -outcome.loss if close else outcome.score, -outcome.loss
+
+        return sorted(judged, key=place, reverse=True)
 
     def _judge(
-        self, recipes: Sequence[Recipe], rung: int, phase: str, ahead: Sequence[Trial] = ()
+        self, recipes: Sequence[Recipe], rung: int, phase: str, ahead: TrialsAhead = tuple
     ) -> list[Outcome]:
         """Score recipes at a rung, side by side, and note each in the search's account."""
         runs = [self._run(recipe, rung) for recipe in recipes]

@@ -21,6 +21,7 @@ from tunewright.data.split import nested_order
 from tunewright.evaluate.calibration import softmax
 from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
+from tunewright.train.checkpoint import trained_to
 from tunewright.train.engine import Stream, train
 from tunewright.train.lanes import LaneClock, side_by_side
 from tunewright.train.member import DivergedError, Member, TrainingSet, score_rows
@@ -45,12 +46,9 @@ class TrainTrials(JobHandler):
         reset_peak_memory()
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
         trials = [Trial(**values) for values in payload["trials"]]
-        training = _Training(workspace, payload["metric"], trials)
+        training = _Training(workspace, payload["metric"], trials, payload["horizons"])
         training.make_ready()
-        works = [
-            partial(training.train, number, horizon)
-            for number, horizon in enumerate(payload["horizons"])
-        ]
+        works = [partial(training.train, number) for number in range(len(trials))]
         # The longest first, so that no lane is left alone with it at the end.
         order = sorted(range(len(trials)), key=lambda n: (-_work(workspace, trials[n]), n))
         found = side_by_side([works[number] for number in order], workspace.numerics)
@@ -60,13 +58,22 @@ class TrainTrials(JobHandler):
 class _Training:
     """Trials that are trained in one job."""
 
-    def __init__(self, workspace: Workspace, metric: str, trials: list[Trial]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        metric: str,
+        trials: list[Trial],
+        horizons: list[int | None],
+    ) -> None:
         self._workspace = workspace
         self._metric = METRICS.get(metric)()
         self._trials = trials
         self._making = threading.Lock()
         self._telling = threading.Lock()
-        self._shares = [0.0] * len(trials)
+        self._horizons = horizons
+        wanted = zip(trials, horizons, strict=True)
+        self._shares = [float(_is_trained(workspace, *pair)) for pair in wanted]
+        self._clock = LaneClock(workspace.numerics, max(1, self._shares.count(0.0)))
 
     def make_ready(self) -> None:
         """Compute what the trials share before the first of them starts."""
@@ -77,7 +84,7 @@ class _Training:
                 seen.add(shared)
                 prepare_trial(self._workspace, trial)
 
-    def train(self, number: int, horizon: int | None) -> dict[str, Any]:
+    def train(self, number: int) -> dict[str, Any]:
         """Train one of them; runs in its lane."""
         trial = self._trials[number]
         with self._making:  # the head and new modules are drawn from torch's shared generator
@@ -90,11 +97,13 @@ class _Training:
                 stream,
                 self._score,
                 partial(self._tell, number),
-                horizon,
-                LaneClock(self._workspace.numerics, len(self._trials)),
+                self._horizons[number],
+                self._clock,
             )
         except DivergedError as problem:
             failed = str(problem)
+        with self._telling:
+            self._shares[number] = 1.0
         return {"failed": failed, **_result(member)}
 
     def _score(self, targets: np.ndarray, answers: np.ndarray) -> float:
@@ -260,6 +269,12 @@ def _test_logits(workspace: Workspace, model: Classifier) -> np.ndarray:
     rows = np.arange(len(workspace.dataset.test))
     source = workspace.token_source(TEST)
     return score_rows(model, source, rows, next(model.parameters()).device)
+
+
+def _is_trained(workspace: Workspace, trial: Trial, horizon: int | None) -> bool:
+    """Whether nothing is left to train of it up to a horizon."""
+    epochs = horizon or trial.recipe.phase.hyperparameters.num_train_epochs
+    return trained_to(workspace.layout.trial(trial.id), epochs)
 
 
 def _work(workspace: Workspace, trial: Trial) -> int:

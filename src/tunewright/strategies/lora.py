@@ -101,11 +101,19 @@ class Lora(Strategy):
         return chosen
 
     def finish(self, model: Classifier) -> None:
-        """Add each update to its weight and put the plain linear layers back in place."""
+        """Add each update to its weight and put the plain linear layers back in place.
+
+        To a copy of the weight: the layer below an adapter is that of the base model, from which
+        other trials start and of which other answers come.
+        """
         from peft.tuners.lora import LoraLayer
+        from torch import nn
 
         adapted = [(n, m) for n, m in model.backbone.named_modules() if isinstance(m, LoraLayer)]
         for name, layer in adapted:
+            base = layer.get_base_layer()
+            assert isinstance(base, nn.Linear)
+            base.weight = nn.Parameter(base.weight.detach().clone(), requires_grad=False)
             layer.merge(safe_merge=True)
             parent_name, _, child = name.rpartition(".")
             setattr(model.backbone.get_submodule(parent_name), child, layer.get_base_layer())

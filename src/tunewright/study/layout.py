@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.core.errors import ConfigError, StudyError
-from tunewright.core.files import remove_drafts
+from tunewright.core.files import drafted, remove_draft, remove_drafts
 
-_DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}")
 _NOBODYS = frozenset(
     {".DS_Store", ".gitignore", ".gitkeep", "Thumbs.db", "desktop.ini", "lost+found"}
 )
@@ -173,24 +172,14 @@ class StudyLayout:
             remove_drafts(folder)
         for folder, ours in ((self.root, _FILES), (self.data, _DATA_FILES)):
             for path in folder.glob(".*"):
-                found = _DRAFT.fullmatch(path.name)
-                if found and found["name"] in ours:
-                    _remove(path)
+                if drafted(path) in ours:
+                    remove_draft(path)
 
 
 _FILES = frozenset({"project.lock.yaml", "evidence.json", "verdict.json", "report.html", "model"})
 _DATA_FILES = frozenset(
     {"examples.parquet", "splits.json", "rejected.jsonl", "sealed_test.json", "audit.json"}
 )
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 # -- what cannot be read --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tunewright.core.events import Progress
+from tunewright.core.events import Notice, Progress
 from tunewright.core.seeds import derive_seed
 from tunewright.core.usage import Meter
 from tunewright.data.dataset import FIT
@@ -20,7 +20,15 @@ from tunewright.train.engine import Stream
 from tunewright.train.lanes import side_by_side
 from tunewright.train.member import Member, TrainingSet
 from tunewright.train.numerics import calibrate
-from tunewright.train.recipe import Hyperparameters, Phase, Recipe, Selection, StrategySpec, Trial
+from tunewright.train.recipe import (
+    Hyperparameters,
+    Phase,
+    Recipe,
+    Selection,
+    StrategySpec,
+    Trial,
+    fitting_strategies,
+)
 from tunewright.train.schedule import schedule_for
 from tunewright.train.source import Source, StateSource
 from tunewright.train.workspace import Workspace, WorkspaceSpec
@@ -54,7 +62,8 @@ class Calibrate(JobHandler):
         chosen = Workspace.of(context, spec.model_copy(update={"numerics": numerics.as_dict()}))
         rng = np.random.default_rng(derive_seed(int(payload["seed"]), "calibration"))
         rows = rng.permutation(len(lengths))[:_SAMPLE_ROWS]
-        strategies = [StrategySpec(**values) for values in payload["strategies"]]
+        wanted = [StrategySpec(**values) for values in payload["strategies"]]
+        strategies = _fitting(context, wanted, plain.encoder.depth)
         encode_seconds = _encode_seconds(chosen, rows)
         rates = _training_rates(chosen, strategies, rows, int(payload["batch_size"]))
         if any(rate["draws_shared_numbers"] for rate in rates):
@@ -82,6 +91,17 @@ class Calibrate(JobHandler):
                 "test": int(chosen.tokens("test").lengths.sum()),
             },
         }
+
+
+def _fitting(context: Context, wanted: Sequence[StrategySpec], depth: int) -> list[StrategySpec]:
+    """The strategies that the model supports; the person is told of the others."""
+    for spec in wanted:
+        reason = spec.misfit(depth)
+        if reason is not None:
+            context.emit(
+                Notice(text=f"the strategy {spec.label} is left out: {reason}", level="warning")
+            )
+    return fitting_strategies(wanted, depth)
 
 
 def _encode_seconds(workspace: Workspace, rows: np.ndarray) -> float:

@@ -43,6 +43,16 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, progress
 
 
+def trained_to(folder: Path, horizon: int) -> bool:
+    """Whether the folder of a trial holds its state at the end of the training up to an epoch."""
+    last = folder / "last" / "state.safetensors"
+    if not last.is_file():
+        return False
+    progress = load_progress(last)
+    ended = progress["epoch"] >= horizon or progress["stopped_early"]
+    return bool(progress["horizon"] == horizon and ended)
+
+
 def load_progress(path: Path) -> dict[str, Any]:
     """The progress alone, without reading the tensors, and without torch.
 

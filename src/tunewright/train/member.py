@@ -22,8 +22,9 @@ from tunewright.strategies.base import EMBEDDINGS, Progress, build_strategy
 from tunewright.train.batches import scoring_batches
 from tunewright.train.checkpoint import load_progress, load_state, save_state
 from tunewright.train.dropout import DropoutStream, use_stream
+from tunewright.train.likelihood import mean_loss
 from tunewright.train.optimizer import NamedAdamW
-from tunewright.train.schedule import Schedule
+from tunewright.train.schedule import Schedule, depends_on_horizon
 from tunewright.train.source import SCORING_BATCH, Source
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ class Member:
         self.progress = TrialProgress()
         self._accelerator = accelerator
         self._mixed = precision == "bfloat16"
+        # Of a point of the learning curve only the end is wanted, and to score dev would cost as
+        # much as an epoch on the subset.
+        stops = trial.recipe.stops_early
+        self._scores_each_epoch = stops or trial.selection.size is None
         self._strategy = build_strategy(
             trial.recipe.phase.strategy.name, trial.recipe.phase.strategy.settings
         )
@@ -161,14 +166,15 @@ class Member:
     # -- the end of an epoch --------------------------------------------------------------------
 
     def end_epoch(self, source: Source, score: Score) -> None:
-        """Score the dev rows, keep the best weights, decide whether to stop."""
+        """Score the dev rows where that is wanted, keep the best weights, decide whether to stop."""
         progress = self.progress
         record = {"train_loss": progress.epoch_loss_total / len(self.data.fit)}
-        if len(self.data.dev):
+        last = progress.epoch + 1 == progress.horizon
+        if len(self.data.dev) and (last or self._scores_each_epoch):
             logits = self.logits(source, self.data.dev)
             targets = self.data.targets[self.data.dev]
             record["dev_score"] = score(targets, logits.argmax(1))
-            record["dev_loss"] = _negative_log_likelihood(logits, targets)
+            record["dev_loss"] = mean_loss(logits, targets)
             save_state(
                 self.folder / "dev" / f"epoch-{progress.epoch + 1}.safetensors",
                 {"logits": torch.from_numpy(logits)},
@@ -193,7 +199,7 @@ class Member:
         history = self.progress.history
         if "dev_score" not in history[-1]:
             return self.progress.epoch == self.progress.horizon
-        ranks = [(entry["dev_score"], -entry["dev_loss"]) for entry in history]
+        ranks = [(e["dev_score"], -e["dev_loss"]) for e in history if "dev_score" in e]
         return all(ranks[-1] > rank for rank in ranks[:-1])
 
     @property
@@ -241,18 +247,24 @@ class Member:
                     path.unlink()
 
     def go_on(self, horizon: int) -> None:
-        """Continue towards `horizon`: where a killed run left off, or from the last branch."""
+        """Continue towards `horizon`: where a killed run left off, or from the last branch.
+
+        With a schedule that does not know of horizons, what was trained to an earlier one simply
+        goes on. What has been spent on the trial stays in its account in any case.
+        """
         last = self.folder / "last" / "state.safetensors"
         branch = self.folder / "branch" / "state.safetensors"
         if last.is_file():
-            progress = load_progress(last)
-            if progress["horizon"] == horizon:
+            spent = load_progress(last)
+            if spent["horizon"] == horizon or (
+                spent["horizon"] < horizon and not depends_on_horizon(self.values.lr_scheduler_type)
+            ):
                 self._restore(last)
             elif branch.is_file() and load_progress(branch)["epoch"] < horizon:
                 self._restore(branch)
-                self.progress.cpu_seconds = progress["cpu_seconds"]
-                self.progress.wall_seconds = progress["wall_seconds"]
-                self.progress.peak_memory_bytes = progress["peak_memory_bytes"]
+            self.progress.cpu_seconds = spent["cpu_seconds"]
+            self.progress.wall_seconds = spent["wall_seconds"]
+            self.progress.peak_memory_bytes = spent["peak_memory_bytes"]
         self.progress.horizon = horizon
 
     def _restore(self, path: Path) -> None:
@@ -270,7 +282,7 @@ class Member:
         that falls to zero the last epoch is the one that counts, and no choice by dev is needed.
         """
         last = self.folder / "last" / "state.safetensors"
-        if self.values.early_stopping_patience is not None:
+        if self.trial.recipe.stops_early:
             tensors, _ = load_state(self._best(load_progress(last)["best_epoch"]))
             self._load_weights(tensors)
         else:
@@ -344,9 +356,3 @@ def _own_trainable(model: Classifier, base: nn.Module) -> None:
             if parameter is not None and parameter.requires_grad and id(parameter) in shared:
                 module._parameters[name] = nn.Parameter(parameter.detach().clone())
     base.requires_grad_(False)
-
-
-def _negative_log_likelihood(logits_nc: np.ndarray, targets_n: np.ndarray) -> float:
-    shifted = logits_nc.astype(np.float64) - logits_nc.max(1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(1))
-    return float((log_total - shifted[np.arange(len(targets_n)), targets_n]).mean())

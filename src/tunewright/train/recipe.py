@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -42,6 +43,12 @@ class StrategySpec(Config):
 
         check_settings(STRATEGIES.get(self.name).Settings, self.settings, info)
         return self
+
+    def misfit(self, depth: int) -> str | None:
+        """Why a model of `depth` blocks cannot be trained this way, or None when it can."""
+        from tunewright.strategies.base import build_strategy
+
+        return build_strategy(self.name, self.settings).supports(depth)
 
     @property
     def label(self) -> str:
@@ -126,6 +133,11 @@ class Recipe(Config):
     """What is done to it."""
 
     @property
+    def stops_early(self) -> bool:
+        """Whether a trial may end before its last epoch, when dev no longer gets better."""
+        return self.phase.hyperparameters.early_stopping_patience is not None
+
+    @property
     def label(self) -> str:
         """A short line for tables."""
         values = self.phase.hyperparameters
@@ -133,6 +145,12 @@ class Recipe(Config):
             f"{self.phase.strategy.label}, lr {values.learning_rate:.3g}, "
             f"{values.num_train_epochs} epochs, batch {values.per_device_train_batch_size}"
         )
+
+
+def fitting_strategies(specs: Sequence[StrategySpec], depth: int) -> list[StrategySpec]:
+    """Those by which a model of `depth` blocks can be trained; `full` where none of them fits."""
+    fitting = [spec for spec in specs if spec.misfit(depth) is None]
+    return fitting if fitting or not specs else [StrategySpec(name="full")]
 
 
 class Selection(Config):
@@ -149,7 +167,7 @@ class Selection(Config):
 
 
 class Trial(Config):
-    """One recipe on one selection with one seed. Its id is the hash of all three."""
+    """One recipe on one selection with one seed. Its id is the hash of all its fields."""
 
     recipe: Recipe
     """What to do."""
@@ -161,6 +179,8 @@ class Trial(Config):
     """Content hash of the data stage, so that changed data means another trial."""
     numerics: str
     """Name of the arithmetic in use; another one rounds differently."""
+    stops_by: str | None = None
+    """The metric by which it stops early; None where it is trained to its end."""
 
     @property
     def id(self) -> str:

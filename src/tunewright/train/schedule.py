@@ -34,7 +34,7 @@ class Schedule:
         What was trained before it can be trained on. With `warmup_stable_decay` that is where the
         fall begins; the other kinds do not depend on the horizon at all.
         """
-        if self.kind == "warmup_stable_decay" and self.horizon_steps < self.total_steps:
+        if depends_on_horizon(self.kind) and self.horizon_steps < self.total_steps:
             return max(0, self.horizon_steps - self._decay_steps)
         return self.horizon_steps
 
@@ -64,6 +64,11 @@ class Schedule:
 
     def _rise(self, step: int) -> float:
         return (step + 1) / self.warmup_steps if step < self.warmup_steps else 1.0
+
+
+def depends_on_horizon(kind: str) -> bool:
+    """Whether a schedule would have been another one up to here with a later horizon."""
+    return kind == "warmup_stable_decay"
 
 
 def schedule_for(

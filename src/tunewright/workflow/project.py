@@ -180,9 +180,8 @@ class Project:
             except DataError:
                 continue  # a file that is not there, of which the run will tell
             for file in [file for path in paths for file in path.files]:
-                for part in (file, file.labels):
-                    if part is not None:
-                        yield f"the data file '{part.name}'", part.path.resolve()
+                for part in file.parts:
+                    yield f"the data file '{part.name}'", part.path.resolve()
 
     @contextmanager
     def _session(

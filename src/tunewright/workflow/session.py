@@ -110,8 +110,13 @@ class Session:
 
     @property
     def numerics(self) -> str:
-        """Name of the arithmetic in use."""
-        return str(self.results["calibrate"]["numerics"]["name"])
+        """Name of the arithmetic in use.
+
+        Without the store the frozen part of a model runs in the precision of training.
+        """
+        chosen = self.results["calibrate"]["numerics"]
+        whole = chosen["precision"] != "float32" and not self.config.store
+        return f"{chosen['name']}-whole" if whole else str(chosen["name"])
 
     @cached_property
     def model(self) -> ResolvedModel:

@@ -51,4 +51,4 @@ def _run(session: Session) -> dict[str, Any]:
     )
 
 
-CALIBRATE = Stage("calibrate", "Measuring this machine", _inputs, _run, version=2)
+CALIBRATE = Stage("calibrate", "Measuring this machine", _inputs, _run, version=3)

@@ -38,7 +38,11 @@ def candidate_payloads(session: Session) -> list[dict[str, Any]]:
 
 
 def _inputs(session: Session) -> Any:
-    return {**session.learned_from(), "candidates": candidate_payloads(session)}
+    return {
+        **session.learned_from(),
+        "candidates": candidate_payloads(session),
+        "metric": session.config.decision.metric,  # it chooses the finalists
+    }
 
 
 def _run(session: Session) -> dict[str, Any]:

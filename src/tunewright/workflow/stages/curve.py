@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tunewright.experiment.curve import answer_curve, measure_curve
@@ -33,7 +34,7 @@ def _run(session: Session) -> dict[str, Any]:
         evaluator_of(session),
         planned_training(session).curve,
         search_seed(session),
-        trials_after_curve(session, recipe),
+        partial(trials_after_curve, session, recipe),
     )
     answer = answer_curve(points, session.config.decision.margin)
     full = [p for p in points if p.outcome.run.size is None and not p.outcome.failed]

@@ -22,7 +22,7 @@ def file_hashes(data: DataConfig, folder: Path) -> dict[str, str]:
     for paths in (data.train, data.dev, data.test):
         for path in resolve_paths(paths, folder) if paths is not None else []:
             for file in path.files:
-                for part in (file, *((file.labels,) if file.labels else ())):
+                for part in file.parts:
                     hashes[part.name] = _hash(part)
     return hashes
 

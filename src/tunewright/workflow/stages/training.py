@@ -124,4 +124,5 @@ def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
         planned_training(session).final,
         search_seed(session),
         numerics=session.numerics,
+        metric=session.config.decision.metric,
     )
