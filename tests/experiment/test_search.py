@@ -303,6 +303,25 @@ class TestHalving:
         assert {entry["score"] for entry in found.entries} == {0.8}
         assert found.best.run.recipe.phase.strategy.label == "top_layers(layers=4)"
 
+    def test_what_dev_cannot_tell_apart_is_ranked_by_the_loss(
+        self, training: FakeTraining, ledger: Ledger
+    ) -> None:
+        """`lora` has four of 400 more right, and ten wrong that the others have right."""
+        close = {"lora": 0.81, "top_layers(layers=4)": 0.80}
+        training.quality = lambda recipe, epoch: close.get(recipe.phase.strategy.label, 0.70)
+        training.first_right = lambda recipe: 10 if recipe.phase.strategy.name == "lora" else 0
+        training.boldness = lambda recipe: 3.0 if recipe.phase.strategy.name == "lora" else 0.5
+        found = search(training, ledger, space())
+        assert found.best.run.recipe.phase.strategy.label == "top_layers(layers=4)"
+
+    def test_what_dev_can_tell_apart_is_not(self, training: FakeTraining, ledger: Ledger) -> None:
+        """The same losses, but ten more right and none wrong that another has right."""
+        close = {"lora": 0.825, "top_layers(layers=4)": 0.80}
+        training.quality = lambda recipe, epoch: close.get(recipe.phase.strategy.label, 0.70)
+        training.boldness = lambda recipe: 3.0 if recipe.phase.strategy.name == "lora" else 0.5
+        found = search(training, ledger, space())
+        assert found.best.run.recipe.phase.strategy.name == "lora"
+
     def test_a_promoted_trial_that_diverges_gives_way_to_the_next(
         self, training: FakeTraining, ledger: Ledger
     ) -> None:

@@ -19,6 +19,7 @@ from tunewright.train import engine
 from tunewright.train.engine import train
 from tunewright.train.member import DivergedError
 from tunewright.train.probe import fit_probe
+from tunewright.train.recipe import Selection
 from tunewright.train.schedule import Schedule
 from tunewright.train.source import FrozenOutputs, TokenSource
 
@@ -313,6 +314,26 @@ def test_early_stopping_keeps_the_best_epoch(encoder: Encoder, tmp_path: Path) -
     answers = found.logits(source, data.dev).argmax(1)
     best = progress.history[progress.best_epoch - 1]["dev_score"]
     assert helpers.accuracy(data.targets[data.dev], answers) == best
+
+
+def test_a_point_of_the_learning_curve_is_scored_at_its_end_alone(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    tokens, data = helpers.problem(encoder)
+    whole = helpers.trial("full", num_train_epochs=3)
+    point = whole.model_copy(update={"selection": Selection(size=72)})
+    scored = [
+        [("dev_score" in entry) for entry in found.progress.history]
+        for found in (
+            helpers.run(encoder, tokens, data, tmp_path / name, chosen)
+            for name, chosen in (("whole", whole), ("point", point))
+        )
+    ]
+    assert scored == [[True] * 3, [False, False, True]]
+    kept = [path.name for path in sorted((tmp_path / "point" / "best").glob("*.safetensors"))]
+    assert kept == ["epoch-3.safetensors"]
+    dev = [path.name for path in sorted((tmp_path / "point" / "dev").glob("*.safetensors"))]
+    assert dev == ["epoch-3.safetensors"]
 
 
 def test_a_later_horizon_forgets_what_was_best_after_the_branch(

@@ -166,7 +166,7 @@ class Member:
     # -- the end of an epoch --------------------------------------------------------------------
 
     def end_epoch(self, source: Source, score: Score) -> None:
-        """Score the dev rows where that is wanted, keep the best weights, decide whether to stop."""
+        """Score the dev rows where wanted, keep the best weights, decide whether to stop."""
         progress = self.progress
         record = {"train_loss": progress.epoch_loss_total / len(self.data.fit)}
         last = progress.epoch + 1 == progress.horizon
