@@ -140,3 +140,13 @@ def test_reading_of_the_interval(low: float, high: float, told: str) -> None:
     from tunewright.report.sections.verdict import reading
 
     assert told in reading("gain", low, high, 0.01)
+
+
+@pytest.mark.parametrize("low", [-0.02, 0.001])
+def test_an_interval_within_the_margin_where_nothing_is_settled(low: float) -> None:
+    """The verdict is corrected for all comparisons; the interval is that of one."""
+    from tunewright.report.sections.verdict import reading
+
+    told = reading("gain", low, 0.008, 0.01, settled=False)
+    assert "not yet sure" in told
+    assert "Corrected for the number of comparisons" in told

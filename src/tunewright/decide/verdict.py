@@ -226,11 +226,18 @@ class _Words:
                 f"{format_difference(lead['difference'])} ({_range(lead['interval'])}, "
                 f"corrected {_p(lead['p_corrected'])})."
             )
-        return (
-            f"{name} is undecided: {against} {'is ahead' if pair['difference'] > 0 else 'differs'} "
-            f"by {gap}, which is neither surely more than "
-            f"nothing nor surely less than the margin of {format_points(self._config.margin)}."
+        ahead = "is ahead" if pair["difference"] > 0 else "differs"
+        margin = format_points(self._config.margin)
+        told = (
+            "which is neither surely more than nothing nor surely less than the margin of "
+            f"{margin}."
         )
+        if pair["interval"] and pair["interval"]["high"] < self._config.margin:
+            told = (
+                f"which taken alone is less than the margin of {margin}; corrected for the number "
+                "of comparisons, that is not sure yet."
+            )
+        return f"{name} is undecided: {against} {ahead} by {gap}, {told}"
 
     def would_change_it(self) -> list[str]:
         lines = []

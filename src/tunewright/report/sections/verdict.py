@@ -125,7 +125,13 @@ def _compared(
         "plot": _plot(difference, interval["low"], interval["high"], margin),
         "tone": "winner" if sides[0] == facts.winner else "dark",
         "title": title,
-        "reading": reading(noun, interval["low"], interval["high"], margin),
+        "reading": reading(
+            noun,
+            interval["low"],
+            interval["high"],
+            margin,
+            settled=facts.verdict["decision"] != "cannot_tell",
+        ),
         "level": level(interval),
         "note": interval.get("note", ""),
         "described": f"{title}: {signed_points(difference)}, {level(interval)} interval "
@@ -166,8 +172,17 @@ def _outer(scale: Scale) -> tuple[float, float]:
     return scale.low - spare, scale.high + spare
 
 
-def reading(noun: str, low: float, high: float, margin: float) -> str:
-    """What one sees in the plot, in a sentence; the noun is `gain` or `lead`."""
+def reading(noun: str, low: float, high: float, margin: float, *, settled: bool = True) -> str:
+    """What one sees in the plot, in a sentence; the noun is `gain` or `lead`.
+
+    The interval is that of one comparison; the verdict is corrected for all of them and may not be
+    `settled` where the interval alone would be enough.
+    """
+    if 0 <= high < margin and not settled:
+        return (
+            f"The interval ends below your margin. Corrected for the number of comparisons, it is "
+            f"not yet sure that the {noun} is too small to matter."
+        )
     if high < 0:
         return "The whole interval lies below 0: it is worse, not better."
     if low > margin:
