@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 
 from tests.tiny_models import FAMILIES, make_model
 from tunewright.core.errors import ModelError
+from tunewright.models.classifier import Classifier, save_classifier
 from tunewright.models.encoder import Encoder, load_encoder
 from tunewright.models.layers import Tail, blocks, states_at, tail_matches
 from tunewright.models.pooling import Pooling
@@ -170,6 +171,29 @@ def test_a_decoder_of_another_kind_is_refused(tiny_model: Path, tmp_path: Path) 
     T5Config(vocab_size=30, d_model=16).save_pretrained(folder)
     with pytest.raises(ModelError, match="not a text encoder"):
         _load(folder)
+
+
+def test_what_is_saved_does_not_depend_on_what_was_tokenised_last(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """A worker that takes over from a killed one may save without having tokenised anything."""
+    saved = []
+    for calls in (0, 1, 2):
+        encoder = load_encoder(resolve_model(str(tiny_model), tiny_model))
+        if calls == 0:
+            encoder.tokenizer.backend_tokenizer.enable_truncation(128)
+        if calls == 1:
+            encoder.tokenizer(["a card"])
+        if calls == 2:
+            encoder.tokenizer(
+                ["a card", "a lost card"], truncation=True, max_length=4, padding=True
+            )
+        folder = tmp_path / str(calls)
+        save_classifier(
+            Classifier(encoder, 2), folder, labels=["a", "b"], renderer="r", temperature=1.0
+        )
+        saved.append((folder / "tokenizer.json").read_bytes())
+    assert saved[0] == saved[1] == saved[2]
 
 
 def test_tokens_are_cut_and_counted(tiny_model: Path) -> None:

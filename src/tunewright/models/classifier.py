@@ -113,6 +113,17 @@ class Classifier(nn.Module):
         return self._tails[depth]
 
 
+def _forget_last_call(tokenizer: Any) -> None:
+    """A fast tokenizer keeps how it cut and padded last, and would write that down.
+
+    In a worker that took over from one that was killed there may have been no call yet.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+
+
 def save_classifier(
     model: Classifier, folder: Path, *, labels: Sequence[str], renderer: str, temperature: float
 ) -> None:
@@ -133,6 +144,7 @@ def save_classifier(
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         encoder.backbone.config.save_pretrained(folder)
+        _forget_last_call(encoder.tokenizer)
         encoder.tokenizer.save_pretrained(folder)
     weights = {name: value.contiguous() for name, value in model.backbone.state_dict().items()}
     write_bytes(folder / "model.safetensors", save(weights, metadata={"format": "pt"}))
