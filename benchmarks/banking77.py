@@ -33,15 +33,16 @@ def main() -> None:
     parser.add_argument("--store-off", action="store_true")
     parser.add_argument("--keep", type=Path, help="work here instead of a temporary folder")
     args = parser.parse_args()
+    name = "banking77" if args.per_class is None else f"banking77-{args.per_class}-per-class"
+    name += "-store-off" if args.store_off else ""
     runs = []
     for draw in range(args.draws):
         with tempfile.TemporaryDirectory() as temporary:
             folder = (args.keep / str(draw)).resolve() if args.keep else Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
             runs.append(run(folder, args.data, args.per_class, draw, store=not args.store_off))
-    name = "banking77" if args.per_class is None else f"banking77-{args.per_class}-per-class"
-    name += "-store-off" if args.store_off else ""
-    write_result(name, {"command": " ".join(sys.argv[1:]), "runs": runs})
+        # After each draw, so that one that is interrupted leaves the others.
+        write_result(name, {"command": " ".join(sys.argv[1:]), "runs": runs})
 
 
 def run(
