@@ -50,8 +50,8 @@ def evaluator_of(
         session.dataset,
         session.config.decision.metric,
         session.layout,
-        memory or session.ledger,
-        train or in_worker,
+        session.ledger if memory is None else memory,
+        in_worker if train is None else train,
         numerics=session.numerics,
     )
 
