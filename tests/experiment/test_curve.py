@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,13 +20,6 @@ from tunewright.train.recipe import Selection, Trial
 
 RECIPE = recipe(num_train_epochs=2)
 CONFIG = CurveConfig(fractions=[0.125, 0.25, 0.5], seeds=2)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    found = Ledger(tmp_path / "ledger.sqlite")
-    yield found
-    found.close()
 
 
 @pytest.fixture
