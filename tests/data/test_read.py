@@ -11,7 +11,8 @@ import pytest
 from tunewright.core.errors import DataError
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Rejected, Source
-from tunewright.data.read import ReadResult, read_examples, sample_in_order
+from tunewright.data.file_rows import sample_in_order
+from tunewright.data.read import ReadResult, read_examples
 
 Write = Callable[..., Path]
 Read = Callable[..., ReadResult]

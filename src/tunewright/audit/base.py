@@ -45,6 +45,8 @@ class Finding:
     """Why it matters."""
     fix: str = ""
     """What to do about it."""
+    repair: str = ""
+    """The command that repairs it (`tunewright clean --apply dedupe`), where there is one."""
     rows: list[Row] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
     """Further figures for the report."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tunewright.cli import data_commands
 from tunewright.cli.exit import guarded
 from tunewright.cli.usage import CommandLine
 
@@ -76,11 +77,26 @@ def init(
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
 @guarded
-def check(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
-    """Audit the data. Ends with 3 when it cannot be used."""
-    from tunewright.cli import stages
+def check(
+    data: data_commands.DataArgument = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train with and without the flagged rows.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Model whose tokenizer counts.")] = None,
+    test: Annotated[str | None, typer.Option(help="Test file of files without project.")] = None,
+    schema: data_commands.SchemaOption = None,
+    columns: data_commands.ColumnsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Audit a project's data, or a file. Ends with 3 when it cannot be used."""
+    from tunewright.cli import check as command
 
-    stages.check(project, as_json=json)
+    command.run(
+        command.CheckOptions(
+            data=data or [], measure=measure, model=model, test=test, schema=schema, columns=columns
+        ),
+        as_json=json,
+    )
 
 
 @app.command(rich_help_panel=_PANEL_PROJECT)
@@ -115,6 +131,9 @@ def run(
     from tunewright.cli import stages
 
     stages.run(project, until=until, fresh=fresh, minutes=minutes, as_json=json)
+
+
+data_commands.register(app)
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)

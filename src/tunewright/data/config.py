@@ -5,13 +5,20 @@ from __future__ import annotations
 import codecs
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from tunewright.core.config import Config
 from tunewright.core.errors import nearest
 from tunewright.data.readers import READERS
+from tunewright.data.schemas import SCHEMAS
 
 AUTO_FORMAT = "auto"
+CLASSIFICATION = "classification"
+"""The row schema of texts and labels."""
+
+_ABSENT = "\x00"
+"""Stands for a key that the file does not have, which only classification requires."""
 
 _DELIMITER_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
@@ -65,6 +72,11 @@ class DataConfig(Config):
         "group_column": "group",
         "slice_columns": "slices",
         "dataset_format": "format",
+        "column_mapping": "columns",
+        "dataset_type": "row_schema",
+        "formatting": "row_schema",
+        "schema": "row_schema",
+        "time_column": "time",
         "file_format": "format",
         "file_encoding": "encoding",
         "sep": "delimiter",
@@ -94,15 +106,26 @@ class DataConfig(Config):
     dev: str | list[str] | None = None
     """File or files on which choices are made; without it a part of `train` is."""
 
-    text: str | list[str]
+    row_schema: str = CLASSIFICATION
+    """How a row is laid out: `classification` (a text and a label), `alpaca`, `sharegpt`,
+    `messages`, `prompt_completion`, ... (docs/data.md lists them)."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Field of the row schema to the column that holds it, where the names differ. For
+    `classification` say `text:` and `label:` instead."""
+
+    text: str | list[str] = _ABSENT
     """The column that holds the text; several are joined by the task."""
 
-    label: str
+    label: str = _ABSENT
     """The column that holds the answer to be predicted."""
 
     group: str | None = None
     """A column whose equal values belong together (customer, thread, patient): they are never
     divided between train and test."""
+
+    time: str | None = None
+    """A column with dates or times; with `split_by: time` the test rows are the latest."""
 
     slices: list[str] = Field(default_factory=list)
     """Columns by whose values the results are also shown one by one."""
@@ -138,14 +161,41 @@ class DataConfig(Config):
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """The text columns, also when there is one."""
+        """The text columns, also when there is one; none where the schema has no such thing."""
+        if not self.text:
+            return ()
         return (self.text,) if isinstance(self.text, str) else tuple(self.text)
 
-    @field_validator("train", "test", "dev", "text")
+    @field_validator("row_schema")
+    @classmethod
+    def _known_schema(cls, value: str) -> str:
+        if value not in SCHEMAS:
+            near = nearest(value.lower().replace("-", "_"), SCHEMAS.names())
+            hint = f"did you mean '{near}'?" if near else f"there are {', '.join(SCHEMAS.names())}"
+            raise ValueError(f"there is no row schema called '{value}'|{hint}")
+        return value
+
+    @field_validator("text", "label", mode="before")
+    @classmethod
+    def _named_for_classification(cls, value: object, info: ValidationInfo) -> object:
+        if value != _ABSENT:
+            return value
+        if info.data.get("row_schema", CLASSIFICATION) == CLASSIFICATION:
+            raise PydanticCustomError("missing", "Field required")
+        return ""
+
+    @field_validator("train", "test", "dev")
     @classmethod
     def _not_empty(cls, value: str | list[str] | None) -> str | list[str] | None:
         if value is not None and (not value or not all(value)):
             raise ValueError("the value is empty|give a name, or remove the line")
+        return value
+
+    @field_validator("text")
+    @classmethod
+    def _text_not_empty(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+        if info.data.get("row_schema", CLASSIFICATION) == CLASSIFICATION:
+            cls._not_empty(value)
         return value
 
     @field_validator("format")
@@ -187,7 +237,8 @@ class DataConfig(Config):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        named = [*self.text_columns, self.label, *([self.group] if self.group else [])]
+        named = [*self.text_columns, self.label, self.group, *self.columns.values()]
+        named = [name for name in named if name]
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice is not None:
             raise ValueError(

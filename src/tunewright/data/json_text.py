@@ -1,9 +1,10 @@
-"""Parsing JSON so that nothing is changed on the way."""
+"""Reading and writing JSON so that nothing is changed on the way."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 
 class JsonProblemError(Exception):
@@ -16,8 +17,14 @@ class JsonProblemError(Exception):
         self.column = column
 
 
+class Number(str):
+    """A JSON number as the digits that were written: 1.0 stays 1.0, and 2**70 stays whole."""
+
+    __slots__ = ()
+
+
 def parse_json(text: str) -> object:
-    """The value of a JSON text. Numbers stay the digits that were written (as strings); NaN,
+    """The value of a JSON text. Numbers stay the digits that were written (`Number`); NaN,
     which data frames write for a missing value, is None.
 
     Raises:
@@ -29,6 +36,30 @@ def parse_json(text: str) -> object:
         raise JsonProblemError(_plain(problem.msg), problem.lineno, problem.colno) from problem
     except RecursionError as problem:
         raise JsonProblemError("the lists or objects are nested too deeply") from problem
+
+
+def write_json_text(value: object) -> str:
+    """JSON text on one line, with every `Number` as the digits that it was read with.
+
+    Raises:
+        TypeError: for a value that JSON cannot hold.
+    """
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(name)}: {write_json_text(item)}" for name, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(write_json_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"an object has the key {name!r}, which is no text")
+    return json.dumps(name, ensure_ascii=False)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -44,7 +75,7 @@ def _constant(name: str) -> str | None:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_constant
 )
 
 

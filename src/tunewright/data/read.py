@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from sys import intern
 from typing import Any
 
-from tunewright.core.errors import DataError, nearest
-from tunewright.core.seeds import derive_seed
+from tunewright.core.errors import DataError
 from tunewright.core.units import format_count
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Example, ExampleIds, Rejected
-from tunewright.data.formats import open_reader
-from tunewright.data.paths import DataPath, resolve_paths
-from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.file_rows import FileRows
+from tunewright.data.paths import resolve_paths
+from tunewright.data.readers.base import Record
 from tunewright.data.values import BAD_BYTE, NotTextError, as_text, shown, shown_list
 
 _ROWS_PER_PROGRESS = 1000
-_SUGGESTED_SAMPLE_ROWS = 50_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +77,7 @@ def read_examples(
         DataError: when a file as a whole cannot be used, a column is missing, there are more than
             `config.max_rows` rows, or not one row can be used.
     """
-    reading = _Reading(config, seed, labels_required)
+    reading = FileRows(config, _columns_of(config, labels_required), seed)
     ids = ExampleIds()
     examples: list[Example] = []
     rejected: list[Rejected] = []
@@ -116,146 +113,14 @@ def read_examples(
     )
 
 
-class _Reading:
-    """The files of one split while they are read."""
-
-    def __init__(self, config: DataConfig, seed: int, labels_required: bool) -> None:
-        self._config = config
-        self._seed = seed
-        self._fields = dict.fromkeys(config.text_columns, "text")
-        if labels_required:
-            self._fields |= {config.label: "label"}
-            self._fields |= {config.group: "group"} if config.group else {}
-            self._fields |= dict.fromkeys(config.slices, "slices")
-        self._path: DataPath | None = None
-        self._rows_in: Counter[str] = Counter()
-        self._files: list[dict[str, Any]] = []
-        self._samples: list[dict[str, Any]] = []
-        self._assumptions: list[str] = []
-
-    @property
-    def rows_not_drawn(self) -> int:
-        """Of all paths with a sample size."""
-        return sum(sample["rows_not_drawn"] for sample in self._samples)
-
-    def rows(self, path: DataPath) -> Iterator[Record | Rejected]:
-        """Every row of a path's files, or a sample of them all."""
-        self._path = path
-        config = self._config
-        named = [*config.text_columns, config.label, config.group, *config.slices]
-        options = ReadOptions(
-            encoding=config.encoding,
-            delimiter=config.delimiter,
-            header=config.header,
-            columns=tuple(name for name in named if name is not None),
-        )
-        readers = [open_reader(file, config.format, options) for file in path.files]
-        rows: Iterator[Record | Rejected] = chain.from_iterable(map(self._counted, readers))
-        if path.sample_rows is not None:
-            seed = derive_seed(self._seed, "sample", path.written)
-            drawn = sample_in_order(rows, path.sample_rows, seed)
-            whole = sum(self._rows_in[reader.file.name] for reader in readers)
-            self._samples.append(
-                {
-                    "path": f"{path.written}#{path.sample_rows}",
-                    "rows_in_files": whole,
-                    "rows_not_drawn": whole - len(drawn),
-                }
-            )
-            rows = iter(drawn)
-        yield from rows
-        for reader in readers:
-            self._note(reader, path)
-
-    def too_many(self) -> DataError:
-        """The error for a split with more than `max_rows` rows."""
-        most = self._config.max_rows
-        written = self._path.written if self._path is not None else ""
-        sample = f"{written}#{min(most, _SUGGESTED_SAMPLE_ROWS)}"
-        return DataError(
-            "there are too many rows",
-            file=written,
-            row=most + 1,
-            found=f"more than {most:,} rows",
-            expected=f"at most {most:,} (`max_rows`)",
-            fix=f"draw a sample by writing '{sample}', or raise `max_rows:`",
-        )
-
-    def notes(self) -> dict[str, Any]:
-        """The part of the description that is about the files."""
-        return {
-            "files": self._files,
-            "samples": self._samples,
-            "assumptions": self._assumptions,
-        }
-
-    def _counted(self, reader: Reader) -> Iterator[Record | Rejected]:
-        for row in self._checked(reader):
-            self._rows_in[reader.file.name] += 1
-            yield row
-
-    def _checked(self, reader: Reader) -> Iterator[Record | Rejected]:
-        """The rows of one file, after (or while) making sure that it has the columns."""
-        wanted = set(self._fields)
-        if reader.columns is not None:
-            self._refuse_missing(reader, list(reader.columns))
-            yield from reader.records()
-            return
-        seen: dict[str, None] = {}
-        for row in reader.records():
-            if isinstance(row, Record) and not wanted <= seen.keys():
-                seen |= dict.fromkeys(row.values)
-            yield row
-        if seen:
-            self._refuse_missing(reader, list(seen))
-
-    def _refuse_missing(self, reader: Reader, columns: list[str]) -> None:
-        name = next((name for name in self._fields if name not in columns), None)
-        if name is None:
-            return
-        field, near = self._fields[name], _nearest_column(name, columns)
-        headless = reader.details.get("header") is True and not set(self._fields) & set(columns)
-        hint = "; if the first row is no header, set `header: false`" if headless else ""
-        suggestion = f"did you mean {shown(near)}?" if near else f"correct `{field}:`"
-        raise DataError(
-            f"there is no column called {shown(name)}",
-            file=reader.file.name,
-            field=field,
-            found=f"the columns {shown_list(columns)}",
-            expected=f"a column called {shown(name)}, as `{field}:` says",
-            fix=suggestion + hint,
-        )
-
-    def _note(self, reader: Reader, path: DataPath) -> None:
-        columns = reader.columns
-        self._files.append(
-            {
-                "file": reader.file.name,
-                **reader.details,
-                "columns": None if columns is None else list(columns),
-                "rows": self._rows_in[reader.file.name],
-                "blank_lines": reader.blank_lines,
-                "sample_rows": path.sample_rows,
-            }
-        )
-        self._assumptions += [a for a in reader.assumptions if a not in self._assumptions]
-
-
-def sample_in_order(
-    rows: Iterable[Record | Rejected], count: int, seed: int
-) -> list[Record | Rejected]:
-    """A uniform sample without replacement, in the original order; all rows when there are fewer.
-
-    Reservoir sampling (Vitter 1985, algorithm R): one pass, `count` rows in memory.
-    """
-    draw = random.Random(seed)
-    kept: list[tuple[int, Record | Rejected]] = []
-    for place, row in enumerate(rows):
-        if place < count:
-            kept.append((place, row))
-        elif (slot := draw.randrange(place + 1)) < count:
-            kept[slot] = (place, row)
-    return [row for _, row in sorted(kept, key=lambda pair: pair[0])]
+def _columns_of(config: DataConfig, labels_required: bool) -> dict[str, str]:
+    """Each column that the files must have, and the key of the project file that names it."""
+    columns = dict.fromkeys(config.text_columns, "text")
+    if labels_required:
+        columns |= {config.label: "label"}
+        columns |= {config.group: "group"} if config.group else {}
+        columns |= dict.fromkeys(config.slices, "slices")
+    return columns
 
 
 class _UnusableError(Exception):
@@ -309,13 +174,6 @@ def _key(row: Record, name: str) -> str | None:
     """A value that is compared, not read: without outer white space, equal ones kept once."""
     text = (_cell(row, name) or "").strip()
     return intern(text) if text else None
-
-
-def _nearest_column(name: str, columns: list[str]) -> str | None:
-    """The column closest in spelling, whatever the case of its letters."""
-    by_lower = {column.lower(): column for column in columns}
-    near = nearest(name.lower(), list(by_lower))
-    return None if near is None else by_lower[near]
 
 
 def _named(columns: tuple[str, ...]) -> str:

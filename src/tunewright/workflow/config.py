@@ -12,6 +12,7 @@ from tunewright.core.config import Config, YamlDocument, check_settings, validat
 from tunewright.core.errors import ConfigError
 from tunewright.core.files import unusable_name
 from tunewright.data.config import DataConfig
+from tunewright.data.schemas.base import TaskName
 from tunewright.decide.config import DecisionConfig
 from tunewright.experiment.config import TrainingConfig
 
@@ -72,8 +73,10 @@ class ProjectConfig(Config):
         "random_seed": "seed",
     }
 
-    task: Literal["classify"] = "classify"
-    """What is predicted: `classify` gives one label to each text."""
+    task: TaskName = "classify"
+    """What is predicted: `classify` gives one label to each text, `generate` writes an answer,
+    `tag` labels tokens, `retrieve` finds documents. Runs are possible for `classify`; the data of
+    the others can be checked, repaired and grown."""
     data: DataConfig
     """Where the examples are."""
     model: str = "all-MiniLM-L6-v2"

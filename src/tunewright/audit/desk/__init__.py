@@ -1,0 +1,16 @@
+"""The desk: checks of rows as they stream by, of any task, without a model and in bounded memory.
+
+A row check looks at one row at a time and marks what it finds; a set check compares the
+fingerprints of all rows once they have been seen. Both are found by name, in the order in which
+their findings are told.
+"""
+
+from tunewright.audit.desk.base import RowCheck, SetCheck
+from tunewright.core.registry import Registry
+
+_HERE = "tunewright.audit.desk"
+
+ROW_CHECKS: Registry[RowCheck] = Registry("row check", base=f"{_HERE}.base:RowCheck", builtin={})
+SET_CHECKS: Registry[SetCheck] = Registry("set check", base=f"{_HERE}.base:SetCheck", builtin={})
+
+__all__ = ["ROW_CHECKS", "SET_CHECKS", "RowCheck", "SetCheck"]
