@@ -48,5 +48,6 @@ class JsonLinesReader(Reader):
 
 def not_an_object(value: object) -> str:
     """The message for a JSON value that stands where a row should."""
-    kind = {list: "a list", str: "a string or number", bool: "a truth value"}.get(type(value))
+    kinds = {list: "a list", bool: "a truth value"}
+    kind = "a string or number" if isinstance(value, str) else kinds.get(type(value))
     return f"the row is {kind or 'null'}, where an object with column names was expected"
