@@ -20,6 +20,8 @@ CHECKS: Registry[Check] = Registry(
         "label_spelling": "tunewright.audit.labels:LabelSpelling",
         "length": "tunewright.audit.length:Length",
         "label_errors": "tunewright.audit.labels:LabelErrors",
+        "outliers": "tunewright.audit.embedding:Outliers",
+        "coverage": "tunewright.audit.embedding:Coverage",
     },
 )
 
