@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.audit.base import Finding, Row
-from tunewright.data.content import Content, Piece
+from tunewright.audit.desk.words import argument_pieces, words_of
+from tunewright.data.content import Content, Labelled, Piece
 from tunewright.data.example import Source
 from tunewright.data.normalise import normalise
 
@@ -26,7 +27,8 @@ class DeskRow:
     """One usable row as the checks see it. What several checks need is computed once."""
 
     number: int
-    """Place among all usable rows of the data set, from 0; its fingerprints have the same."""
+    """Place among all rows of the data set in reading order, from 0. A rejected row has one too, so
+    that it is known before the rows before it have been read; its fingerprints have the same."""
 
     split: str
     """One of `SPLITS`."""
@@ -41,20 +43,47 @@ class DeskRow:
         return tuple(self.content.pieces())
 
     @cached_property
+    def written(self) -> tuple[Piece, ...]:
+        """Every text in the row, and the arguments of the tools that are called in it."""
+        return (*self.pieces, *argument_pieces(self.content))
+
+    @cached_property
+    def text(self) -> str:
+        """All that is written in the row, with a line break between two texts."""
+        return "\n".join([piece.text for piece in self.written])
+
+    @cached_property
+    def words(self) -> tuple[frozenset[str], ...]:
+        """The words of each text of `written`, in small letters."""
+        return tuple([words_of(piece.text) for piece in self.written])
+
+    @cached_property
+    def written_question(self) -> str:
+        """`content.question`, put together once."""
+        return self.content.question
+
+    @cached_property
+    def written_answer(self) -> str | None:
+        """`content.answer`, put together once."""
+        return self.content.answer
+
+    @cached_property
     def question(self) -> str:
         """Normalised; rows with equal questions ask for the same."""
-        return normalise(self.content.question)
+        if isinstance(self.content, Labelled) and len(self.content.texts) > 1:
+            return "\n".join(map(normalise, self.content.texts.values()))
+        return normalise(self.written_question)
 
     @cached_property
     def answer(self) -> str | None:
         """Normalised for text; a label or a tag sequence as it is. None without an answer."""
-        answer = self.content.answer
-        if answer is None or self.content.kind not in _WRITTEN:
+        answer = self.written_answer
+        if answer is None or self.content.kind not in WRITTEN:
             return answer
         return normalise(answer)
 
 
-_WRITTEN = {"conversation", "completion", "preference", "similar"}
+WRITTEN = frozenset({"conversation", "completion", "preference", "similar"})
 """Kinds whose answer is text that somebody wrote."""
 
 
@@ -83,6 +112,9 @@ class DeskSetup:
 
     max_length: int | None = None
     """Tokens at which the engine cuts a row; None for the model's own limit."""
+
+    sealed: tuple[str, ...] = ()
+    """Splits whose answers are hidden from the checks: their rows come with the answer None."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of single checks by name of the check."""
@@ -141,6 +173,10 @@ class RowCheck(ABC):
         """Whether the check has anything to do for this schema and task."""
         return True
 
+    def begin(self, rows: Sequence[DeskRow]) -> None:  # noqa: B027 - most checks need none
+        """Called with each block of rows, some thousand, before `look` is called with each of
+        them: for work that is cheaper done on many at once, as tokenising."""
+
     @abstractmethod
     def look(self, row: DeskRow) -> Iterable[Mark]:
         """What is the matter with a row. Called some hundred thousand times: it must be quick on
@@ -165,7 +201,7 @@ class SetCheck(ABC):
 
     @abstractmethod
     def findings(self, rows: Fingerprints) -> list[Finding]:
-        """What to tell; none when all is well. All flagged rows go to `rows.write_marks`."""
+        """What to tell; none when all is well. All flagged rows go to `rows.mark`."""
 
 
 def finding_of(marked: Marked, **values: Any) -> Finding:
