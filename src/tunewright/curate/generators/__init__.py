@@ -1,0 +1,1 @@
+"""Models that write text, for synthesis and augmentation: a folder here, or an endpoint."""
