@@ -6,17 +6,11 @@ security policy forbids it to load anything. The same input gives the same bytes
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from tunewright.core.files import read_json, write_text
-from tunewright.report import words
+from tunewright.report.environment import environment
 from tunewright.report.facts import Facts
-from tunewright.report.glossary import TERMS
 from tunewright.report.intake import taken_in
 from tunewright.report.sections.candidates import candidates_view
 from tunewright.report.sections.curve import curve_view
@@ -41,25 +35,6 @@ SECTIONS = (
     ("words", "Words"),
 )
 """Anchor and name of each section, in order."""
-_FILTERS = (
-    "breakable",
-    "capital",
-    "compact",
-    "count",
-    "duration",
-    "number",
-    "p_value",
-    "percent",
-    "plural",
-    "points",
-    "prose",
-    "rate",
-    "short",
-    "signed",
-    "signed_points",
-    "size",
-    "spaced",
-)
 
 
 class RenderReport(JobHandler):
@@ -84,7 +59,7 @@ def render(evidence: dict[str, Any], verdict: dict[str, Any]) -> str:
     found, decided = taken_in(evidence, verdict)
     facts = Facts(evidence=found, verdict=decided)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             title=f"{badge(facts)['text']} – {source_name(facts)}",
@@ -100,27 +75,3 @@ def render(evidence: dict[str, Any], verdict: dict[str, Any]) -> str:
             method=method_view(facts),
         )
     )
-
-
-@cache
-def _environment() -> Environment:
-    """Templates with escaping on and undefined names as errors."""
-    environment = Environment(
-        loader=PackageLoader("tunewright.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in _FILTERS:
-        environment.filters[name] = getattr(words, name)
-    environment.globals["TERMS"] = TERMS
-    environment.globals["anchors"] = {key: f"word-{key.replace(' ', '-')}" for key in TERMS}
-    # The style sheet is ours: nothing of a person's data is in it.
-    environment.globals["style"] = Markup(_style_sheet())
-    return environment
-
-
-def _style_sheet() -> str:
-    folder = resources.files("tunewright.report") / "templates"
-    return (folder / "style.css").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,28 @@ def _block_centre(
         total += places[member] - (offset + heights[member] / 2)
         offset += heights[member]
     return total / len(members) + height / 2
+
+
+def stacked(*parts: tuple[str, int, str]) -> list[dict[str, Any]]:
+    """Parts of one whole as places in percent on one bar, for the macro `stacked`.
+
+    Args:
+        parts: name, size and tone of each; empty ones are left out.
+    """
+    whole = max(1, sum(size for _, size, _ in parts))
+    bar, left = [], 0.0
+    for name, size, tone in parts:
+        if not size:
+            continue
+        width = 100 * size / whole
+        bar.append(
+            {
+                "name": name,
+                "count": size,
+                "tone": tone,
+                "left": round(left, 2),
+                "width": round(width, 2),
+            }
+        )
+        left += width
+    return bar

@@ -6,23 +6,14 @@ from typing import Any
 
 from tunewright.report.charts.labels import label_chart
 from tunewright.report.facts import Facts
-from tunewright.report.words import count, plural, short, spaced
+from tunewright.report.findings import SEVERITIES, finding_view, reason_words
+from tunewright.report.scales import stacked
+from tunewright.report.words import count, plural, short
 
 _MOST_BARS = 40
 _MOST_LABELS = 300
 _MOST_FILES = 50
 _MOST_COLUMNS = 20
-_REASONS = {
-    "leaked": "the same text is in the test set",
-    "empty_text": "no text",
-    "missing_label": "no label",
-    "malformed_row": "malformed row",
-    "wrong_field_count": "wrong number of fields",
-    "bad_json": "not JSON",
-    "bad_encoding": "bytes of another encoding",
-    "not_text": "not text",
-}
-_SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
 def data_view(facts: Facts) -> dict[str, Any]:
@@ -34,11 +25,11 @@ def data_view(facts: Facts) -> dict[str, Any]:
         "lead": _lead(facts, data, unused),
         "bar": _bar(data, unused),
         "folds": data["folds"],
-        "rejected": [(_REASONS.get(name, spaced(name)), number) for name, number in rejected],
+        "rejected": [(reason_words(name), number) for name, number in rejected],
         "unused": unused,
         "labels": _labels(facts),
         "lengths": _lengths(facts),
-        "findings": [_finding(finding) for finding in facts.evidence["audit"]],
+        "findings": [finding_view(finding) for finding in facts.evidence["audit"]],
         "counts": _severity_counts(facts),
         **_files(data),
     }
@@ -76,35 +67,18 @@ def _lead(facts: Facts, data: dict[str, Any], unused: int) -> str:
 def _severity_counts(facts: Facts) -> dict[str, int]:
     return {
         severity: sum(f["severity"] == severity for f in facts.evidence["audit"])
-        for severity in _SEVERITIES
+        for severity in SEVERITIES
     }
 
 
 def _bar(data: dict[str, Any], unused: int) -> list[dict[str, Any]]:
     """What became of the rows, as parts of one bar."""
-    parts = (
+    return stacked(
         ("train", data["train"], "dark"),
         ("dev", data["dev"], "calm"),
         ("test, sealed", data["test"], "winner"),
         ("not used", unused, "bad"),
     )
-    whole = max(1, sum(number for _, number, _ in parts))
-    bar, left = [], 0.0
-    for name, number, tone in parts:
-        if not number:
-            continue
-        width = 100 * number / whole
-        bar.append(
-            {
-                "name": name,
-                "count": number,
-                "tone": tone,
-                "left": round(left, 2),
-                "width": round(width, 2),
-            }
-        )
-        left += width
-    return bar
 
 
 def _labels(facts: Facts) -> dict[str, Any] | None:
@@ -141,11 +115,3 @@ def _lengths(facts: Facts) -> list[tuple[str, str]]:
         ("Cut off after", "max_length"),
     )
     return [(name, count(numbers[key])) for name, key in named if numbers.get(key) is not None]
-
-
-def _finding(finding: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **finding,
-        "severity_word": _SEVERITIES.get(finding["severity"], finding["severity"]),
-        "more_rows": max(0, finding["count"] - len(finding["rows"])) if finding["rows"] else 0,
-    }
