@@ -65,6 +65,7 @@ def _run_fuzzer(name: str, seconds: int, folder: str) -> None:
     with atheris.instrument_imports(include=["tunewright.data"]):
         from tests.fuzz.reading import read_bytes
         from tests.fuzz.seeds import COMPRESSED, SEEDS
+
         from tunewright.data.readers import READERS
 
         for known in READERS.names():
