@@ -10,7 +10,13 @@ from tunewright.core.registry import Registry
 
 _HERE = "tunewright.audit.desk"
 
-ROW_CHECKS: Registry[RowCheck] = Registry("row check", base=f"{_HERE}.base:RowCheck", builtin={})
+ROW_CHECKS: Registry[RowCheck] = Registry(
+    "row check",
+    base=f"{_HERE}.base:RowCheck",
+    builtin={
+        "personal": f"{_HERE}.personal:Personal",
+    },
+)
 SET_CHECKS: Registry[SetCheck] = Registry("set check", base=f"{_HERE}.base:SetCheck", builtin={})
 
 __all__ = ["ROW_CHECKS", "SET_CHECKS", "RowCheck", "SetCheck"]

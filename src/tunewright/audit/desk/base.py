@@ -53,9 +53,9 @@ class DeskRow:
         return "\n".join([piece.text for piece in self.written])
 
     @cached_property
-    def words(self) -> tuple[frozenset[str], ...]:
-        """The words of each text of `written`, in small letters."""
-        return tuple([words_of(piece.text) for piece in self.written])
+    def words(self) -> frozenset[str]:
+        """The different words of `text`, in small letters."""
+        return words_of(self.text)
 
     @cached_property
     def written_question(self) -> str:
