@@ -13,7 +13,7 @@ from tunewright.core.seeds import derive_seed
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Rejected
 from tunewright.data.formats import open_reader
-from tunewright.data.paths import DataPath
+from tunewright.data.paths import DataFile, DataPath
 from tunewright.data.readers.base import Reader, ReadOptions, Record
 from tunewright.data.values import shown, shown_list
 
@@ -57,15 +57,7 @@ class FileRows:
     def rows(self, path: DataPath) -> Iterator[Record | Rejected]:
         """Every row of a path's files, or a sample of them all."""
         self._path = path
-        config = self._config
-        named = [*self._fields, *config.text_columns, config.label, config.group, *config.slices]
-        options = ReadOptions(
-            encoding=config.encoding,
-            delimiter=config.delimiter,
-            header=config.header,
-            columns=() if self._every_column else tuple(name for name in named if name),
-        )
-        readers = [open_reader(file, config.format, options) for file in path.files]
+        readers = [self.open(file) for file in path.files]
         rows: Iterator[Record | Rejected] = chain.from_iterable(map(self._counted, readers))
         if path.sample_rows is not None:
             seed = derive_seed(self._seed, "sample", path.written)
@@ -82,6 +74,22 @@ class FileRows:
         yield from rows
         for reader in readers:
             self._note(reader, path)
+
+    def open(self, file: DataFile) -> Reader:
+        """A reader of one file, as the configuration says.
+
+        Raises:
+            DataError: when the file cannot be used as a whole.
+        """
+        config = self._config
+        named = [*self._fields, *config.text_columns, config.label, config.group, *config.slices]
+        options = ReadOptions(
+            encoding=config.encoding,
+            delimiter=config.delimiter,
+            header=config.header,
+            columns=() if self._every_column else tuple(name for name in named if name),
+        )
+        return open_reader(file, config.format, options)
 
     def too_many(self) -> DataError:
         """The error for a split with more than `max_rows` rows."""
@@ -114,7 +122,7 @@ class FileRows:
         """The rows of one file, after (or while) making sure that it has the columns."""
         wanted = set(self._fields)
         if reader.columns is not None:
-            self._refuse_missing(reader, list(reader.columns))
+            self.refuse_missing(reader, list(reader.columns))
             yield from reader.records()
             return
         seen: dict[str, None] = {}
@@ -123,9 +131,18 @@ class FileRows:
                 seen |= dict.fromkeys(row.values)
             yield row
         if seen:
-            self._refuse_missing(reader, list(seen))
+            self.refuse_missing(reader, list(seen))
 
-    def _refuse_missing(self, reader: Reader, columns: list[str]) -> None:
+    def refuse_missing(self, reader: Reader, columns: list[str]) -> None:
+        """Refuse a file that lacks a column.
+
+        Args:
+            reader: of the file.
+            columns: all that it has.
+
+        Raises:
+            DataError: naming the column and the key of the project file that asks for it.
+        """
         name = next((name for name in self._fields if name not in columns), None)
         if name is None:
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_QUOTES = str.maketrans({"`": "'", "´": "'", "｀": "'"})
+_QUOTES = "`´｀"
 """Accents that stand by themselves are written for a quotation mark or an apostrophe. To Unicode
 they are symbols, and NFKC would make a combining accent of one of them."""
 
@@ -26,17 +26,39 @@ symbols that people choose."""
 _MEANT = frozenset("#%&@§‰٪")
 """Punctuation to Unicode, but read as a word or part of a name: C#, 5 %, R&D, @home, § 5."""
 
-_MARKS = re.compile(
+_KEPT = re.compile(
     r"""
-    (?P<kept>
-        [:;=]['’-]?[()\[\]{}|/\\](?!/)  # a face: ':)' is not ':('; the '://' of an address is none
-      | (?<=\d)[^\w\s](?=\d)            # within a number: 1.5 is not 1/5
-      | (?<!\w)[-‐–](?=\d)              # before a number: -5 is not 5
+    [:;=\d‐–-]                                # the first character is quickly looked for, and then:
+    (?:
+        (?<=[:;=])['’-]?[()\[\]{}|/\\](?!/)  # a face: ':)' is not ':('; '://' of an address is none
+      | (?<=\d)[^\w\s](?=\d)                  # within a number: 1.5 is not 1/5
+      | (?<=[‐–-])(?<!\w.)(?=\d)              # before a number: -5 is not 5
     )
-    | (?P<mark>[^\w\s])
     """,
     re.VERBOSE,
 )
+
+
+class _Marks(dict[int, int]):
+    """What `str.translate` makes of a character outside of what is kept; filled as they come."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = found = _SPACE if _dropped(chr(code)) else code
+        return found
+
+
+_SPACE = ord(" ")
+_MARKS = _Marks()
+
+
+def _dropped(character: str) -> bool:
+    if _MARK.fullmatch(character) is None or character in _MEANT:
+        return False
+    category = unicodedata.category(character)
+    return category.startswith("P") or category == "Cc"  # nobody writes control characters
+
+
+_MARK = re.compile(r"[^\w\s]")
 
 
 def normalise(text: str) -> str:
@@ -48,9 +70,19 @@ def normalise(text: str) -> str:
     that write their vowels as marks (category M) stay. A text of nothing but punctuation keeps it,
     so '???' is not '...'; only a text in which nothing can be seen becomes ''.
     """
-    folded = unicodedata.normalize("NFKC", text.translate(_QUOTES)).casefold()
-    seen = _UNSEEN.sub("", folded)
-    return " ".join(_MARKS.sub(_without_mark, seen).split()) or " ".join(seen.split())
+    if text.isascii():  # has no other form, and nothing unseen
+        seen = text.replace("`", "'").lower()
+    else:
+        for accent in _QUOTES:
+            text = text.replace(accent, "'")
+        folded = unicodedata.normalize("NFKC", text).casefold()
+        seen = _UNSEEN.sub("", folded)
+    parts, end = [], 0
+    for kept in _KEPT.finditer(seen):
+        parts += [seen[end : kept.start()].translate(_MARKS), kept[0]]
+        end = kept.end()
+    parts.append(seen[end:].translate(_MARKS))
+    return " ".join("".join(parts).split()) or " ".join(seen.split())
 
 
 _SEPARATORS = re.compile(r"(?<!\d)(?<=\w)[\s_\-]+(?=\w)|(?<=\d)[\s_\-]+(?=[^\W\d])")
@@ -65,12 +97,3 @@ def folded_label(label: str) -> str:
     """
     seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", label)).casefold()
     return _SEPARATORS.sub("", " ".join(seen.split()))
-
-
-def _without_mark(found: re.Match[str]) -> str:
-    mark = found["mark"]
-    if mark is None or mark in _MEANT:
-        return found[0]
-    category = unicodedata.category(mark)
-    dropped = category.startswith("P") or category == "Cc"  # nobody writes control characters
-    return " " if dropped else mark

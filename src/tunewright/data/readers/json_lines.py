@@ -23,27 +23,36 @@ class JsonLinesReader(Reader):
 
     def records(self) -> Iterator[Record | Rejected]:
         """Every line that is not blank; see `Reader.records`."""
+        for row, (line, text) in enumerate(self.lines(), start=1):
+            yield line_record(text, self.source(row, line))
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """The number and the text of each line that is not blank: rows that are still to be parsed
+        with `line_record`, perhaps by another process."""
         self.blank_lines = 0
-        row = 0
+        empty = True
         with open_text(self.file, self._encoding, newline=None) as stream:
             for line, text in enumerate(stream, start=1):
                 if text.isspace():
                     self.blank_lines += 1
                     continue
-                row += 1
-                yield self._record(text, self.source(row, line))
-        if row == 0:
+                empty = False
+                yield line, text
+        if empty:
             raise self.empty()
 
-    def _record(self, text: str, source: Source) -> Record | Rejected:
-        try:
-            value = parse_json(text.rstrip("\n"))
-        except JsonProblemError as problem:
-            column = "" if problem.column is None else f", column {problem.column}"
-            return self.reject(source, "bad_json", f"line {source.line}{column}: {problem.what}")
-        if not isinstance(value, dict):
-            return self.reject(source, "malformed_row", not_an_object(value))
-        return Record(source=source, values=value)
+
+def line_record(text: str, source: Source) -> Record | Rejected:
+    """The row that stands on a line."""
+    try:
+        value = parse_json(text.rstrip("\n"))
+    except JsonProblemError as problem:
+        column = "" if problem.column is None else f", column {problem.column}"
+        message = f"line {source.line}{column}: {problem.what}"
+        return Rejected(source=source, reason="bad_json", message=message)
+    if not isinstance(value, dict):
+        return Rejected(source=source, reason="malformed_row", message=not_an_object(value))
+    return Record(source=source, values=value)
 
 
 def not_an_object(value: object) -> str:
