@@ -14,6 +14,9 @@ ROW_CHECKS: Registry[RowCheck] = Registry(
     "row check",
     base=f"{_HERE}.base:RowCheck",
     builtin={
+        "turns": f"{_HERE}.turns:Turns",
+        "structure": f"{_HERE}.structure:Structure",
+        "encoding": f"{_HERE}.encoding:Encoding",
         "personal": f"{_HERE}.personal:Personal",
     },
 )
