@@ -24,6 +24,10 @@ def zipped(name: str) -> bytes:
     return stream.getvalue()
 
 
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
 def database(folder: Path) -> bytes:
     path = folder / "real.db"
     connection = sqlite3.connect(path)
@@ -49,12 +53,19 @@ def refusal(write: Write, content: bytes, name: str = "train.csv") -> DataError:
         (zipped("[Content_Types].xml"), "Excel", "save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel", "save it as CSV"),
         (zipped("train.csv"), "a zip archive", "unpack it first"),
-        (gzip.compress(b"text,label\n", mtime=0), "a gzip archive", "unpack it first"),
+        (packed(packed(b"text,label\n")), "a gzip archive inside", "unpack it once"),
+        (b"BZh91AY&SY", "a bzip2 archive", "pack it with gzip"),
+        (b"\xfd7zXZ\x00", "an xz archive", "pack it with gzip"),
+        (b"\x28\xb5\x2f\xfd", "a zstandard archive", "pack it with gzip"),
+        (packed(b"name" + bytes(253) + b"ustar\x00"), "a tar archive", "unpack it first"),
         (b"%PDF-1.7\n", "a PDF document", "copy its table"),
         (b"PAR1\x15\x04", "a Parquet file", "format: parquet"),
         (b"\x89PNG\r\n\x1a\n", "an image", "text rows"),
     ],
-    ids=["xlsx", "xlsx types", "xls", "zip", "gzip", "pdf", "parquet", "png"],
+    ids=[
+        *("xlsx", "xlsx types", "xls", "zip", "gzip", "bzip2", "xz", "zstd", "tar", "pdf"),
+        *("parquet", "png"),
+    ],
 )
 def test_known_files_are_named_with_a_fix(
     write: Write, content: bytes, found: str, fix: str

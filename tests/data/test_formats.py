@@ -87,7 +87,7 @@ def test_two_files_are_plain_text(tmp_path: Path, write: Write) -> None:
         ("t.xlsx", b"PK\x03\x04....xl/workbook.xml", "Excel"),
         ("t.json", b"\x80\x04\x95", "a pickle"),
         ("t.pkl", b"", "a pickle"),
-        ("t.csv.gz", b"\x1f\x8b\x08", "a gzip archive"),
+        ("t.csv.bz2", b"BZh91AY&SY", "a bzip2 archive"),
     ],
 )
 def test_binary_files_are_refused(

@@ -15,7 +15,9 @@ _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """Bytes that stand in no text; escape (1b) does in Japanese encodings and coloured logs."""
 
 _SAVE_AS_CSV = "open it where it was made and save it as CSV (UTF-8)"
-_UNPACK = "unpack it first and name the file inside"
+_UNPACK = "unpack it first and name the file inside, or pack it with gzip, which is read as it is"
+_UNPACK_TWICE = "unpack it once and name what comes out"
+_UNPACK_ALL = "unpack it first and name the files inside"
 _PICKLE = "a pickle, which can run code when it is opened"
 _PICKLE_FIX = "where you trust it, load it yourself and save the table as CSV or JSON Lines"
 
@@ -29,7 +31,8 @@ _KINDS: list[tuple[re.Pattern[bytes], str, str]] = [
     (_SPREADSHEET, "an Excel or other spreadsheet file", _SAVE_AS_CSV),
     (re.compile(rb"\xd0\xcf\x11\xe0"), "an old Excel or Word file", _SAVE_AS_CSV),
     (re.compile(rb"PK\x03\x04"), "a zip archive", _UNPACK),
-    (re.compile(rb"\x1f\x8b"), "a gzip archive", _UNPACK),
+    (re.compile(rb"\x1f\x8b"), "a gzip archive inside a gzip archive", _UNPACK_TWICE),
+    (re.compile(rb".{257}ustar", re.DOTALL), "a tar archive", _UNPACK_ALL),
     (re.compile(rb"BZh\d1AY&SY"), "a bzip2 archive", _UNPACK),
     (re.compile(rb"\xfd7zXZ\x00"), "an xz archive", _UNPACK),
     (re.compile(rb"\x28\xb5\x2f\xfd"), "a zstandard archive", _UNPACK),
@@ -37,7 +40,7 @@ _KINDS: list[tuple[re.Pattern[bytes], str, str]] = [
     (re.compile(rb"%PDF-"), "a PDF document", "copy its table into a CSV file"),
     (re.compile(rb"SQLite format 3\x00"), "an SQLite database", "export the table as CSV"),
     (re.compile(rb"PAR1"), "a Parquet file", "set `format: parquet`, or name it '*.parquet'"),
-    (re.compile(rb"ARROW1"), "an Arrow (Feather) file", "save the table as Parquet or CSV"),
+    (re.compile(rb"ARROW1"), "an Arrow file", "set `format: arrow`, or name it '*.arrow'"),
     (re.compile(rb"\x89HDF"), "an HDF5 file", "save the table as Parquet or CSV"),
     (re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8[79]a"), "an image", "name a file with text rows"),
     (re.compile(rb"\x7fELF|MZ\x90\x00"), "a program", "name a file with text rows"),
@@ -50,7 +53,7 @@ def refuse_pickle(file: DataFile) -> None:
     Raises:
         DataError: naming the file and what to do instead.
     """
-    if file.path.suffix.lower() in _NEVER_OPENED:
+    if file.suffix in _NEVER_OPENED:
         raise _refusal(file, _PICKLE, _PICKLE_FIX)
 
 

@@ -13,11 +13,17 @@ from tunewright.data.json_text import JsonProblemError, parse_json
 from tunewright.data.opening import open_bytes, open_text
 from tunewright.data.paths import DataFile
 from tunewright.data.readers import READERS
+from tunewright.data.readers.conll_lines import looks_tagged
 from tunewright.data.readers.base import Reader, ReadOptions
 
-_PARQUET_MAGIC = b"PAR1"
-_SURE = {"csv", "tsv", "parquet"}
-"""Formats whose suffix is taken at its word."""
+_MAGIC = {
+    b"PAR1": ("parquet", "it begins with the mark of a Parquet file"),
+    b"ARROW1": ("arrow", "it begins with the mark of an Arrow file"),
+    b"\xff\xff\xff\xff": ("arrow", "it begins as an Arrow stream does"),
+}
+_TAGGED = "its lines are tokens with their tags, and blank lines stand between sentences"
+_BY_CONTENT = {"json", "jsonl", "text"}
+"""Formats whose suffix is often wrong; all others are taken at their word."""
 
 
 def open_reader(file: DataFile, format_name: str, options: ReadOptions) -> Reader:
@@ -51,10 +57,22 @@ def _find_format(file: DataFile, wanted: str, options: ReadOptions) -> tuple[str
                 fix="name one file, or remove `format:`",
             )
         return "text", None
+    if file.layout is not None and wanted in (AUTO_FORMAT, file.layout):
+        return file.layout, None
+    if file.layout is not None:
+        raise DataError(
+            f"this is read as {file.layout}",
+            file=file.name,
+            found=f"`format: {wanted}`",
+            expected=f"`format: {file.layout}` or `format: auto`",
+            fix="name one file, or remove `format:`",
+        )
     if wanted != AUTO_FORMAT:
         return wanted, None
     named = _by_suffix(file)
-    if named in _SURE or (named is not None and named not in ("json", "jsonl", "text")):
+    if named == "tsv" and _is_tagged(file, options):
+        return "conll", f"'{file.name}' is read as conll, because {_TAGGED}"
+    if named is not None and named not in _BY_CONTENT:
         return named, None
     found, why = _by_content(file, named, options)
     if found == named:
@@ -64,22 +82,35 @@ def _find_format(file: DataFile, wanted: str, options: ReadOptions) -> tuple[str
 
 def _by_suffix(file: DataFile) -> str | None:
     refuse_pickle(file)
-    suffix = file.path.suffix.lower()
-    return next((name for name in READERS if suffix in READERS.get(name).suffixes), None)
+    return next((name for name in READERS if file.suffix in READERS.get(name).suffixes), None)
+
+
+def _is_tagged(file: DataFile, options: ReadOptions) -> bool:
+    """Whether a file with the name of a table holds tokens and tags."""
+    refuse_binary(file)
+    return looks_tagged(_sample(file, options))
+
+
+def _sample(file: DataFile, options: ReadOptions) -> str:
+    encoding = find_encoding(file, options.encoding)
+    with open_text(file, encoding.name, newline="") as stream:
+        return stream.read(SAMPLE_CHARACTERS)
 
 
 def _by_content(file: DataFile, named: str | None, options: ReadOptions) -> tuple[str, str]:
     with open_bytes(file) as stream:
-        if stream.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
-            return "parquet", "it begins with the mark of a Parquet file"
+        start = stream.read(max(map(len, _MAGIC)))
+    for mark, found in _MAGIC.items():
+        if start.startswith(mark):
+            return found
     refuse_binary(file)
-    encoding = find_encoding(file, options.encoding)
-    with open_text(file, encoding.name, newline="") as stream:
-        text = stream.read(SAMPLE_CHARACTERS)
+    text = _sample(file, options)
     lines = [line for line in StringIO(text, newline=None) if line.strip()]
     json_kind = _json_kind(lines, named)
     if json_kind is not None:
         return json_kind
+    if looks_tagged(text):
+        return "conll", _TAGGED
     if looks_delimited(list(StringIO(text, newline=""))):
         return "csv", "its lines all divide into the same number of fields"
     return "text", "its lines are neither JSON nor rows of fields"
@@ -100,6 +131,8 @@ def _json_kind(lines: list[str], named: str | None) -> tuple[str, str] | None:
     rows_inside = isinstance(first, list) and any(isinstance(row, dict) for row in first)
     if start == "[" and (rows_inside or not isinstance(first, list)):
         return "json", "it is one JSON list"
+    if named == "jsonl" and lines and lines[0].strip() in ("{", "["):
+        return "json", "its first line opens an object or a list that goes on below"
     if named in ("json", "jsonl"):
         return named, "of its name"
     if start == "{":

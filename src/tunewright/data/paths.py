@@ -1,8 +1,9 @@
 """A data path as a person writes it, and the files that it stands for.
 
 `train.csv`, `train.csv#500` (500 rows drawn at random), `data/*.csv`, `texts.txt+labels.txt`
-(two files side by side, one item a line), or a list of these. A file that has such a name
-literally comes first. Relative paths start at the project folder.
+(two files side by side, one item a line), a folder of documents or of judgements (`folders.py`),
+`qrels.txt+queries.tsv+collection.tsv`, `hub:owner/name:split`, or a list of these. A file that has
+such a name literally comes first. Relative paths start at the project folder.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
+from pathlib import Path, PurePath
 
 from tunewright.core.errors import DataError
+from tunewright.data.folders import beir_files, files_below, holds_documents, trec_files
 from tunewright.data.places import (
     expanded,
     is_file,
@@ -23,8 +26,13 @@ from tunewright.data.places import (
     refuse_elsewhere,
 )
 
+DOCUMENTS, BEIR, TREC, HUB = "documents", "beir", "trec", "hub"
+"""Formats of paths that are no single file."""
+
 _SAMPLE = re.compile(r"(?P<path>.+)#(?P<rows>[0-9]{1,15})")
 _GLOB = re.compile(r"[*?\[]")
+_HUB_MARK = "hub:"
+_TREC_ROLES = ("qrels", "queries", "corpus")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +47,35 @@ class DataFile:
     labels: DataFile | None = None
     """The file whose n-th line is the label of the n-th line of this one."""
 
+    layout: str | None = None
+    """The format that the path itself says, where it is more than one file or none: `documents`,
+    `beir`, `trec`, `hub`."""
+
+    others: tuple[DataFile, ...] = ()
+    """The files that make up the rows of a `beir` or `trec` path."""
+
+    role: str = ""
+    """What a file among `others` holds: `qrels`, `queries` or `corpus`."""
+
     @property
     def parts(self) -> tuple[DataFile, ...]:
-        """This file, and the one beside it."""
-        return (self,) if self.labels is None else (self, self.labels)
+        """Every file that is read: this one and those beside it, or those that it stands for."""
+        if self.layout is None:
+            return (self,) if self.labels is None else (self, self.labels)
+        if self.layout != DOCUMENTS:
+            return self.others
+        below, _ = files_below(self.path)
+        return tuple(
+            DataFile(path=path, name=f"{self.name}/{name}")
+            for name, path in below
+            if is_file(path)
+        )
+
+    @property
+    def suffix(self) -> str:
+        """What the name says of the format, in lower case: '.csv' for 'a.CSV' and 'a.csv.gz'."""
+        name = self.path.name.lower().removesuffix(".gz")
+        return PurePath(name).suffix
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,20 +92,26 @@ class DataPath:
     """Draw this many rows from all the files together; None takes every row."""
 
 
-def resolve_paths(written: str | Sequence[str], folder: Path) -> list[DataPath]:
+def resolve_paths(
+    written: str | Sequence[str], folder: Path, *, allow_network: bool = False
+) -> list[DataPath]:
     """Find the files that one or several written paths stand for.
 
     Args:
         written: one path or a list of them.
         folder: where relative paths start.
+        allow_network: whether a path may be the name of a data set on the hub.
 
     Raises:
         DataError: when a file does not exist (the nearest existing name is given), a pattern
-            matches nothing, a sample has no rows, or the same file is named twice.
+            matches nothing, a sample has no rows, the same file is named twice, or a name on the
+            hub is given without `allow_network`.
     """
     paths = [
         _resolve(item, folder) for item in ([written] if isinstance(written, str) else written)
     ]
+    if not allow_network:
+        refuse_hub(paths)
     _refuse_twice([file for path in paths for file in path.files])
     return paths
 
@@ -117,18 +156,53 @@ def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
     if is_file(path):
         return (DataFile(path=path, name=_shown(path, folder)),)
     if is_folder(path):
-        raise DataError(
-            "this is a folder, not a file",
-            file=written,
-            found=listing(path) or "an empty folder",
-            fix=f"name the files in it, as in '{written.rstrip('/')}/*.csv'",
-        )
-    pair = _find_pair(written, folder)
-    if pair is not None:
-        return (pair,)
+        return (_find_folder(written, path, folder),)
+    if written.startswith(_HUB_MARK):
+        return (DataFile(path=Path(written), name=written, layout=HUB),)
+    joined = _find_trio(written, folder) or _find_pair(written, folder)
+    if joined is not None:
+        return (joined,)
     if _GLOB.search(written):
         return _find_pattern(written, folder)
     raise no_file(written, folder)
+
+
+def _find_folder(written: str, path: Path, folder: Path) -> DataFile:
+    """What a folder stands for: judgements in several files, or documents."""
+    name = _shown(path, folder)
+    for layout, find in ((BEIR, beir_files), (TREC, trec_files)):
+        found = find(path)
+        if found:
+            others = tuple(
+                DataFile(path=path / member, name=f"{name}/{member}", role=role)
+                for role, member in found
+            )
+            return DataFile(path=path, name=name, layout=layout, others=others)
+    if holds_documents(path):
+        return DataFile(path=path, name=name, layout=DOCUMENTS)
+    raise DataError(
+        "this is a folder, not a file",
+        file=written,
+        found=listing(path) or "an empty folder",
+        expected="a file, or a folder with text, Markdown or HTML documents, or with judgements "
+        "as BEIR or TREC keep them",
+        fix=f"name the files in it, as in '{written.rstrip('/')}/*.csv'",
+    )
+
+
+def _find_trio(written: str, folder: Path) -> DataFile | None:
+    """Judgements, queries and documents with a '+' between them, or None where it is no such."""
+    pluses = [found.start() for found in re.finditer(r"\+", written)]
+    for first, second in combinations(pluses, 2):
+        names = (written[:first], written[first + 1 : second], written[second + 1 :])
+        places = [located(name, folder) for name in names]
+        if all(map(is_file, places)):
+            others = tuple(
+                DataFile(path=place, name=_shown(place, folder), role=role)
+                for place, role in zip(places, _TREC_ROLES, strict=True)
+            )
+            return DataFile(path=places[0], name=others[0].name, layout=TREC, others=others)
+    return None
 
 
 def _find_pair(written: str, folder: Path) -> DataFile | None:
@@ -139,9 +213,10 @@ def _find_pair(written: str, folder: Path) -> DataFile | None:
         if is_file(texts) and is_file(labels):
             label_file = DataFile(path=labels, name=_shown(labels, folder))
             return DataFile(path=texts, name=_shown(texts, folder), labels=label_file)
-    left, plus_sign, right = written.partition("+")
-    if plus_sign and left and right:
-        raise no_file(right if is_file(located(left, folder)) else left, folder)
+    names = written.split("+")
+    if len(names) > 1 and all(names):
+        missing = [name for name in names if not is_file(located(name, folder))]
+        raise no_file((missing or names)[0], folder)
     return None
 
 
@@ -163,6 +238,23 @@ def _find_pattern(written: str, folder: Path) -> tuple[DataFile, ...]:
             fix="change the pattern so that it matches the files to be read",
         )
     return tuple(DataFile(path=path, name=_shown(path, folder)) for path in found)
+
+
+def refuse_hub(paths: Sequence[DataPath]) -> None:
+    """Refuse the names of data sets on the hub.
+
+    Raises:
+        DataError: naming the first one and what to do.
+    """
+    named = (file for path in paths for file in path.files if file.layout == HUB)
+    if (first := next(named, None)) is not None:
+        raise DataError(
+            "this is a data set on the hub, and the network may not be used",
+            file=first.name,
+            expected="a file on this machine",
+            fix="set `allow_network: true` in tunewright.yaml, or download the data set and name "
+            "its files",
+        )
 
 
 def _refuse_twice(files: list[DataFile]) -> None:

@@ -21,6 +21,12 @@ READERS: Registry[Reader] = Registry(
         "jsonl": f"{_HERE}.json_lines:JsonLinesReader",
         "parquet": f"{_HERE}.parquet:ParquetReader",
         "text": f"{_HERE}.plain_text:TextReader",
+        "arrow": f"{_HERE}.arrow:ArrowReader",
+        "conll": f"{_HERE}.conll:ConllReader",
+        "documents": f"{_HERE}.documents:DocumentsReader",
+        "beir": f"{_HERE}.judgements:BeirReader",
+        "trec": f"{_HERE}.judgements:TrecReader",
+        "hub": f"{_HERE}.hub:HubReader",
     },
 )
 """A new format is one file with a `Reader`, registered here or by the entry-point group

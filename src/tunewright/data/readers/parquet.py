@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from tunewright.core.errors import DataError
 from tunewright.data.binary import refuse_pickle
 from tunewright.data.example import Rejected
-from tunewright.data.opening import decode, open_bytes
+from tunewright.data.opening import open_bytes, refuse_packed
 from tunewright.data.paths import DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.readers.columns import column_values
 from tunewright.data.readers.delimited import refuse_duplicates
 
 _MAGIC = b"PAR1"
@@ -26,6 +27,7 @@ class ParquetReader(Reader):
     def __init__(self, file: DataFile, options: ReadOptions) -> None:
         super().__init__(file, options)
         refuse_pickle(file)
+        refuse_packed(file, "a Parquet file")
         with open_bytes(file) as stream:
             start = stream.read(len(_MAGIC))
         if not start:
@@ -45,7 +47,7 @@ class ParquetReader(Reader):
         with self._table() as table:
             for batch in table.iter_batches(_BATCH_ROWS, columns=wanted):
                 names = batch.schema.names
-                for values in zip(*map(_values, batch.columns), strict=True):
+                for values in zip(*map(column_values, batch.columns), strict=True):
                     row += 1
                     yield Record(
                         source=self.source(row), values=dict(zip(names, values, strict=True))
@@ -76,28 +78,3 @@ class ParquetReader(Reader):
             expected="a complete Parquet file",
             fix="save it again, or set `format:` to what it is",
         )
-
-
-def _values(column: Any) -> list[object]:
-    """The values of an Arrow column; text that is not UTF-8 has its bad bytes marked."""
-    import pyarrow as pa
-
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
-        return [_shortest(value) for value in column.to_pylist()]
-    if pa.types.is_timestamp(kind):
-        column = column.cast(pa.string())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = column.cast(pa.large_binary())
-    elif not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-        return list(column.to_pylist())
-    return [None if value is None else decode(value, "utf-8") for value in column.to_pylist()]
-
-
-def _shortest(value: float | None) -> float | None:
-    """A single-precision number with the digits that people know it by: 0.1, not 0.10000000149."""
-    import numpy as np
-
-    return None if value is None else float(str(np.float32(value)))

@@ -14,10 +14,14 @@ from tunewright.data.readers.base import Reader, ReadOptions, Record
 
 TEXT_COLUMN = "text"
 LABEL_COLUMN = "label"
+_SAMPLE_CHARACTERS = 1 << 20
 
 
 class TextReader(Reader):
-    """Lines of text, each one a row; a blank line is a row too, so that the files stay aligned."""
+    """Lines of text, each one a row; a blank line is a row too, so that the files stay aligned.
+
+    A line feed ends a line, alone or after a carriage return; a carriage return does only in a
+    file that has no line feed at its beginning, as old Macintosh files are."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".text")
 
@@ -25,7 +29,11 @@ class TextReader(Reader):
         super().__init__(file, options)
         self._encoding = self.find_encoding(file)
         labels = file.labels
+        self._line_end = self._find_line_end(file, self._encoding)
         self._label_encoding = "" if labels is None else self.find_encoding(labels)
+        self._label_end = (
+            "" if labels is None else self._find_line_end(labels, self._label_encoding)
+        )
         self.details["encoding"] = self._encoding
         self.columns = (TEXT_COLUMN,) if labels is None else (TEXT_COLUMN, LABEL_COLUMN)
         if labels is not None:
@@ -41,13 +49,27 @@ class TextReader(Reader):
         if row == 0:
             raise self.empty()
 
+    def _find_line_end(self, file: DataFile, encoding: str) -> str:
+        """A carriage return where there is no line feed; what is unusual is noted."""
+        with open_text(file, encoding, newline="") as stream:
+            start = stream.read(_SAMPLE_CHARACTERS)
+        if "\n" in start or "\r" not in start.rstrip("\r"):
+            return "\n"
+        self.assumptions.append(
+            f"the lines of '{file.name}' end with a carriage return, because it has no line feed"
+        )
+        return "\r"
+
     def _texts(self) -> Iterator[dict[str, str]]:
-        for text in _lines(self.file, self._encoding):
+        for text in _lines(self.file, self._encoding, self._line_end):
             yield {TEXT_COLUMN: text}
 
     def _pairs(self, labels: DataFile) -> Iterator[dict[str, str]]:
         texts_read = labels_read = 0
-        pairs = zip_longest(_lines(self.file, self._encoding), _lines(labels, self._label_encoding))
+        pairs = zip_longest(
+            _lines(self.file, self._encoding, self._line_end),
+            _lines(labels, self._label_encoding, self._label_end),
+        )
         for text, label in pairs:
             texts_read += text is not None
             labels_read += label is not None
@@ -64,8 +86,8 @@ class TextReader(Reader):
             )
 
 
-def _lines(file: DataFile, encoding: str) -> Iterator[str]:
-    """The lines of a file without their line ends; only a line feed ends a line."""
-    with open_text(file, encoding, newline="\n") as stream:
+def _lines(file: DataFile, encoding: str, line_end: str) -> Iterator[str]:
+    """The lines of a file without their line ends."""
+    with open_text(file, encoding, newline=line_end) as stream:
         for line in stream:
             yield line.removesuffix("\n").removesuffix("\r")
