@@ -93,7 +93,7 @@ class SimilarTexts:
             if len(text) >= GRAM_CHARACTERS:
                 first.setdefault(text, row)
         rows = list(first.values())
-        grams = {row: _grams(self._texts[row]) for row in rows}
+        grams = {row: grams_of(self._texts[row]) for row in rows}
         index = RMinHashLSH(THRESHOLD, _PERMUTATIONS, _BANDS)
         found: list[tuple[int, int, float]] = []
         not_measured: dict[int, int] = {}
@@ -104,7 +104,7 @@ class SimilarTexts:
             if len(proposed) > MAX_NEIGHBOURS:
                 not_measured[row] = len(proposed) - MAX_NEIGHBOURS
             for other in proposed[:MAX_NEIGHBOURS]:
-                similarity = _jaccard(grams[row], grams[other])
+                similarity = jaccard(grams[row], grams[other])
                 if similarity >= THRESHOLD:
                     found.append((other, row, similarity))
             index.insert(row, sketch)
@@ -131,13 +131,15 @@ class SimilarTexts:
         return sorted(members.values(), key=lambda rows: (-len(rows), rows))
 
 
-def _grams(text: str) -> set[str]:
+def grams_of(text: str) -> set[str]:
+    """The character 5-grams of the part of a text that is compared."""
     text = text[:MAX_CHARACTERS]
     return {
         text[start : start + GRAM_CHARACTERS] for start in range(len(text) - GRAM_CHARACTERS + 1)
     }
 
 
-def _jaccard(a: set[str], b: set[str]) -> float:
+def jaccard(a: set[str], b: set[str]) -> float:
+    """Share of the members of two sets that both have, 0 to 1."""
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared)

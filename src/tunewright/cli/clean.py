@@ -1,0 +1,148 @@
+"""`clean`: apply named repairs, or take them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tunewright.cli.console import console, errors, print_json
+from tunewright.core.errors import ConfigError
+from tunewright.core.units import format_count
+from tunewright.workflow.desk import Desk
+
+if TYPE_CHECKING:
+    from tunewright.curate.clean import CleanResult
+
+_FINDINGS = "findings"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CleanOptions:
+    """What the person said on the command line."""
+
+    data: list[str]
+    apply: str | None = None
+    out: Path | None = None
+    undo: Path | None = None
+    confirm: Path | None = None
+    schema: str | None = None
+    columns: list[str] | None = None
+
+
+def run(options: CleanOptions, *, force: bool, as_json: bool) -> None:
+    """Clean, undo, or propose labels, and say what was done."""
+    if options.undo is not None:
+        _undo(options, force=force, as_json=as_json)
+        return
+    from tunewright.curate.clean import CleanJob, clean, refuse_no_out
+    from tunewright.curate.inputs import Inputs, refuse_other_format
+
+    names = tuple(name.strip() for name in (options.apply or "").split(",") if name.strip())
+    desk = Desk.open(options.data, schema=options.schema, columns=options.columns)
+    if not as_json:
+        for sentence in desk.assumptions:
+            errors.print(sentence, style="dim", markup=False)
+    out = refuse_no_out(options.out)
+    refuse_other_format(out, Inputs(desk.data, desk.folder, desk.seed).format)
+    findings = _findings(desk)
+    if "relabel" in names and options.confirm is None:
+        _propose(desk, out, findings, force=force, as_json=as_json)
+        return
+    result = clean(
+        CleanJob(
+            config=desk.data,
+            folder=desk.folder,
+            repairs=names,
+            out=out,
+            seed=desk.seed,
+            findings=findings,
+            confirm=options.confirm,
+            force=force,
+        )
+    )
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        _show(result)
+
+
+def _findings(desk: Desk) -> tuple[Path, ...]:
+    """Where the last `check` of this data left its lists."""
+    if desk.project is not None:
+        return (desk.project.layout.data / _FINDINGS,)
+    return (desk.folder / "tunewright-check" / _FINDINGS,)
+
+
+def _show(result: CleanResult) -> None:
+    console.print(
+        f"{format_count(result.rows_in, 'row')} in, {result.rows_out:,} out: "
+        f"{result.rows_changed:,} changed, {result.rows_dropped:,} dropped, "
+        f"{result.rows_rejected:,} not readable"
+    )
+    for name, count in result.repairs.items():
+        done = [
+            f"{format_count(count.rows_changed, 'row')} changed" if count.rows_changed else "",
+            f"{format_count(count.rows_dropped, 'row')} dropped" if count.rows_dropped else "",
+        ]
+        console.print(f"  {name}: {', '.join(filter(None, done)) or 'nothing to do'}")
+        for note, rows in count.notes.items():
+            console.print(Text(f"    {note}: {format_count(rows, 'row')}", style="yellow"))
+    for reason, number in result.reasons.items():
+        console.print(f"  {number:,} not readable: {reason.replace('_', ' ')}", style="yellow")
+    for sentence in result.notes:
+        console.print(Text(f"  {sentence}", style="dim"))
+    places = [f"Rows: {result.out}", f"every change: {result.ledger}"]
+    places += [f"rows that could not be read: {result.rejected}"] if result.rejected else []
+    console.print(Text("\n" + "; ".join(places), style="dim"))
+    console.print(Text(f"Take it back: tunewright clean --undo {result.out}", style="dim"))
+
+
+def _undo(options: CleanOptions, *, force: bool, as_json: bool) -> None:
+    from tunewright.curate.undo import undo
+
+    assert options.undo is not None
+    others = [("DATA", options.data), ("--apply", options.apply), ("--confirm", options.confirm)]
+    given = next((name for name, value in others if value), None)
+    if given is not None:
+        raise ConfigError(
+            f"--undo and {given} do not go together",
+            field="--undo",
+            fix="name the cleaned file alone: `tunewright clean --undo CLEANED`",
+        )
+    result = undo(options.undo, options.out, force=force)
+    if as_json:
+        print_json(result.as_dict())
+        return
+    how = (
+        "byte for byte, from the untouched original"
+        if result.from_inputs
+        else "byte for byte, from the ledger"
+        if result.exact
+        else "row by row, from the ledger; white space, quotes and line ends may differ"
+    )
+    names = ", ".join(map(str, result.files))
+    console.print(f"{names}: {format_count(result.rows, 'row')} given back {how}", markup=False)
+
+
+def _propose(
+    desk: Desk, out: Path, findings: tuple[Path, ...], *, force: bool, as_json: bool
+) -> None:
+    from tunewright.curate.inputs import Inputs
+    from tunewright.curate.suspicions import propose_labels
+
+    proposal = propose_labels(Inputs(desk.data, desk.folder, desk.seed), findings, out, force=force)
+    if as_json:
+        print_json({"proposal": str(proposal.path), "changes": proposal.changes})
+        return
+    console.print(
+        f"{format_count(proposal.changes, 'label')} may be wrong; nothing was changed", markup=False
+    )
+    console.print(
+        Text(
+            f"1. Look through {proposal.path}, and delete every line that you do not agree with.\n"
+            f"2. tunewright clean ... --apply relabel --confirm {proposal.path} --out {out}"
+        )
+    )
