@@ -66,13 +66,7 @@ def read_rows(
         DataError: when a file as a whole cannot be used, or lacks a column.
     """
     schema = schema_of(config)
-    required = {field.name for field in schema.fields if field.required}
-    files = FileRows(
-        config,
-        {column: name for name, column in schema.columns.items() if name in required},
-        seed,
-        every_column=True,
-    )
+    files = FileRows(config, schema.required_columns(), seed, every_column=True)
     for row in chain.from_iterable(map(files.rows, resolve_paths(paths, folder))):
         yield row if isinstance(row, Rejected) else to_data_row(row, schema, config, extras=extras)
 

@@ -87,16 +87,17 @@ class Schema(ABC):
 
     fields: ClassVar[tuple[Field, ...]]
 
+    example: ClassVar[str]
+    """A row as JSON text, for the documentation."""
+
     def __init__(self, columns: Mapping[str, str]) -> None:
         """
         Args:
-            columns: field to column. Fields that are left out have the field's own name where
-                required, and are absent where optional.
+            columns: field to column. A field that is left out has the column of its own name; an
+                empty name says that there is no such column.
         """
-        self.columns = {
-            **{field.name: field.name for field in self.fields if field.required},
-            **columns,
-        }
+        given = {**{field.name: field.name for field in self.fields}, **columns}
+        self.columns = {name: column for name, column in given.items() if column}
 
     @classmethod
     @abstractmethod
@@ -122,7 +123,11 @@ class Schema(ABC):
 
     @abstractmethod
     def write(self, content: Content) -> dict[str, object]:
-        """The values of a row with this content, by column: `read(write(c)) == c`.
+        """The values of a row with this content, by column.
+
+        `read(write(c)) == c` for every content of the first kind in `holds`; of the others the row
+        says the same in the words of this schema. Optional columns with nothing to say are left
+        out.
 
         Raises:
             CannotHoldError: when something in the content has no place here.
@@ -131,3 +136,13 @@ class Schema(ABC):
     def used_columns(self) -> set[str]:
         """The columns that `read` looks at; all others are extras, which travel with the row."""
         return set(self.columns.values())
+
+    def required_columns(self) -> dict[str, str]:
+        """The columns that every file must have, and the field of each."""
+        required = {field.name for field in self.fields if field.required}
+        return {column: name for name, column in self.columns.items() if name in required}
+
+    @classmethod
+    def has_field(cls, name: str) -> bool:
+        """Whether `columns:` may name this field."""
+        return any(field.name == name for field in cls.fields)

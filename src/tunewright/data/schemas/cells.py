@@ -97,3 +97,59 @@ def _structure(value: object, place: str) -> object:
 def _kind(value: object) -> str:
     kinds = {list: "a list", dict: "an object", bool: "a truth value", type(None): "nothing"}
     return kinds.get(type(value), "text" if isinstance(value, str) else "a number")
+
+
+_TRUE = {"true", "1", "1.0", "yes", "good", "desirable", "positive", "chosen", "up", "+1"}
+_FALSE = {"false", "0", "0.0", "no", "bad", "undesirable", "negative", "rejected", "down", "-1"}
+
+
+def truth(value: object) -> bool | None:
+    """Whether a value says yes or no; None where it says neither."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str | int | float):
+        return None
+    word = str(value).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def truth_of(values: Mapping[str, object], column: str) -> bool:
+    """The yes or no in a column.
+
+    Raises:
+        UnusableRowError: when it is missing, or says neither.
+    """
+    text = text_of(values, column, required="missing_label")
+    found = truth(text)
+    if found is None:
+        reason = "wrong_type" if text.strip() else "missing_label"
+        what = "neither true nor false" if text.strip() else "nothing"
+        raise UnusableRowError(reason, f"the column {shown(column)} says {what}")
+    return found
+
+
+def checked_structure(value: object, place: str) -> None:
+    """Make sure that a value with lists and objects inside can be written again.
+
+    Raises:
+        UnusableRowError: for bytes that are no characters, and for what is nested too deeply.
+    """
+    try:
+        _walk(value, place)
+    except RecursionError as problem:
+        raise UnusableRowError("wrong_type", f"{place} is nested too deeply") from problem
+
+
+def _walk(value: object, place: str) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and BAD_BYTE.search(value):
+            checked_text(value, place)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            checked_text(name, place)
+            _walk(item, place)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _walk(item, place)
+    elif not (value is None or isinstance(value, bool | int | float)):
+        checked_text(value, place)
