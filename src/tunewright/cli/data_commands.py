@@ -220,6 +220,28 @@ def synthesise(
     name: Annotated[str | None, typer.Option("--model", help="Model at that address.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Rows wanted after filtering.")] = 100,
     out: Annotated[Path, typer.Option(help="The new rows.")] = Path("synthetic.jsonl"),
+    documents: Annotated[
+        list[str] | None, typer.Option(help="Texts that questions are asked about (repeat).")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Test file to keep away from, without a project.")
+    ] = None,
+    balance: Annotated[
+        str, typer.Option(help="class_conditional: even, or scarce labels first.")
+    ] = "even",
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", min=8, help="The most tokens of one answer.")
+    ] = 512,
+    max_requests: Annotated[
+        int | None, typer.Option("--max-requests", min=1, help="Stop after so many prompts.")
+    ] = None,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Allow an address of another machine.")
+    ] = False,
+    key_env: Annotated[
+        str | None,
+        typer.Option("--key-env", help="Environment variable with the key [OPENAI_API_KEY]."),
+    ] = None,
     schema: SchemaOption = None,
     columns: ColumnsOption = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -237,6 +259,13 @@ def synthesise(
             name=name,
             count=count,
             out=out,
+            documents=documents or [],
+            test=test,
+            balance=balance,
+            max_new_tokens=max_new_tokens,
+            max_requests=max_requests,
+            allow_network=allow_network,
+            key_env=key_env,
             schema=schema,
             columns=columns,
             seed=seed,

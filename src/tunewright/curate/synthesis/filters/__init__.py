@@ -1,0 +1,1 @@
+"""The filters of synthesis: one small file each, registered in `FILTERS`."""

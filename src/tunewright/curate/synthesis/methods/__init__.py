@@ -1,0 +1,1 @@
+"""The methods of synthesis: one small file each, registered in `METHODS`."""
