@@ -6,7 +6,10 @@ from tunewright.tasks.base import Task
 TASKS: Registry[Task] = Registry(
     "task",
     base="tunewright.tasks.base:Task",
-    builtin={"classify": "tunewright.tasks.classify:Classify"},
+    builtin={
+        "classify": "tunewright.tasks.classify:Classify",
+        "generate": "tunewright.tasks.generate.task:Generate",
+    },
 )
 
 __all__ = ["TASKS", "Task"]
