@@ -100,6 +100,9 @@ LAYOUTS: dict[str, list[Row]] = {
 }
 """Schema to correct rows; every value in them is mutated."""
 
+COLUMNS = {"kto": {"completion": "messages"}}
+"""Columns of a layout whose names are not those of its fields."""
+
 ODD: dict[str, Any] = {
     "null": None,
     "empty text": "",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.mutations import LAYOUTS, Mutation, mutations
+from tests.fuzz.mutations import COLUMNS, LAYOUTS, Mutation, mutations
 from tests.fuzz.reading import read_schema
 from tunewright.data.example import Rejected
 from tunewright.data.rows import DataRow
@@ -29,13 +29,14 @@ def test_there_are_five_hundred_of_them() -> None:
 def test_mutated_rows(schema: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     rows = LAYOUTS[schema]
-    intact, problem = read_schema(_lines(rows), path, row_schema=schema)
+    layout = {"row_schema": schema, "columns": COLUMNS.get(schema, {})}
+    intact, problem = read_schema(_lines(rows), path, **layout)
     assert problem is None
     assert [type(row) for row in intact] == [DataRow] * len(rows)
     for mutation in mutations(rows):
         changed = [*rows]
         changed[mutation.row] = mutation.value
-        found, problem = read_schema(_lines(changed), path, row_schema=schema)
+        found, problem = read_schema(_lines(changed), path, **layout)
         assert problem is None, f"{mutation.name}: {problem}"
         _assert_accounted(found, intact, mutation)
 
@@ -65,8 +66,10 @@ def test_all_mutations_at_once_through_the_command(schema: str, tmp_path: Path) 
     mutated = [mutation.value for mutation in mutations(rows)]
     path = tmp_path / "rows.jsonl"
     path.write_bytes(_lines([*rows, *mutated]))
+    mapping = [f"--map={field}={column}" for field, column in COLUMNS.get(schema, {}).items()]
+    command = [sys.executable, "-m", "tunewright", "check", str(path), "--schema", schema]
     ended = subprocess.run(
-        [sys.executable, "-m", "tunewright", "check", str(path), "--schema", schema, "--json"],
+        [*command, *mapping, "--json"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -21,7 +21,7 @@ from tunewright.data.readers import READERS
 
 _LONGEST_SECONDS = 5
 """Far more than any of these small files takes on a busy machine."""
-_FOLDER_FORMATS = {"folder", "beir", "trec", "hub"}
+_FOLDER_FORMATS = {"documents", "beir", "trec", "hub"}
 """Formats whose rows stand in several files; their own tests damage these."""
 
 _FILES = {**SEEDS, **COMPRESSED}
