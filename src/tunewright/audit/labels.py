@@ -180,7 +180,16 @@ class LabelErrors(Check):
                     )
                     for at in suspects
                 ],
-                numbers={"share": share, "spelling_variants": variants},
+                numbers={
+                    "share": share,
+                    "spelling_variants": variants,
+                    "suggested": {
+                        data.fit.ids[int(rows[at])]: data.labels[
+                            present[probabilities[at].argmax()]
+                        ]
+                        for at in suspects
+                    },
+                },
             )
         ]
 
