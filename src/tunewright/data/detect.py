@@ -7,8 +7,8 @@ sentences; nothing is guessed again later, since the answers are written into th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -23,10 +23,13 @@ from tunewright.data.paths import DataFile, resolve_paths
 from tunewright.data.profiles import ColumnProfile, profile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
 from tunewright.data.roles import Named, propose_roles
+from tunewright.data.schemas.matching import schema_named_by
 from tunewright.data.values import NotTextError, as_text, shown, shown_list
 
 MAX_ROWS = 5000
 """Rows looked at; the encoding alone is checked over the whole file."""
+
+FIRST_ROWS = 200
 
 _HEADER_ROWS = 1000
 
@@ -70,6 +73,12 @@ class Detection:
     complete: bool
     """Whether these were all rows of the files."""
 
+    first_rows: tuple[Mapping[str, object], ...]
+    """The first readable rows as the file holds them; at most `FIRST_ROWS`."""
+
+    reading: list[str]
+    """Those of the assumptions that are about the file alone, and not about its columns."""
+
     assumptions: list[str]
 
     doubts: list[str]
@@ -82,6 +91,7 @@ def detect(
     *,
     text: Sequence[str] = (),
     label: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Detection:
     """Look at the first rows of one or several files.
 
@@ -90,6 +100,7 @@ def detect(
         folder: where relative paths start.
         text: the text columns, where the person named them (`--text`).
         label: the label column, where the person named it (`--label`).
+        columns: further columns that the person named; they tell a header.
 
     Raises:
         ConfigError: when a named column is not there, or is named for two purposes.
@@ -97,7 +108,7 @@ def detect(
     """
     named = Named(text=tuple(text), label=label)
     files = [file for path in resolve_paths(paths, folder) for file in path.files]
-    reader, header_reason = _open_first(files[0], named)
+    reader, header_reason = _open_first(files[0], [*text, *([label] if label else []), *columns])
     table = _read_table(reader, files[1:])
     _refuse_names(named, list(table.values), files[0])
     profiles = tuple(profile(name, values) for name, values in table.values.items())
@@ -105,6 +116,7 @@ def detect(
     counts = _counts(table.values[roles.label]) if roles.label else {}
     why_no_task, fix = _why_no_task(next((p for p in profiles if p.name == roles.label), None))
     details = reader.details
+    header = [header_reason] if header_reason else []
     return Detection(
         files=tuple(file.name for file in files),
         format=str(details["format"]),
@@ -123,12 +135,9 @@ def detect(
         rows_read=table.rows + table.rejected,
         rejected_rows=table.rejected,
         complete=table.complete,
-        assumptions=[
-            *reader.assumptions,
-            *([header_reason] if header_reason else []),
-            *roles.reasons,
-            *_about_rows(table),
-        ],
+        first_rows=tuple(table.first),
+        reading=[*reader.assumptions, *header, *_about_rows(table)],
+        assumptions=[*reader.assumptions, *header, *roles.reasons, *_about_rows(table)],
         doubts=[
             *([_as_clause(why_no_task)] if named.label and why_no_task else []),
             *roles.doubts,
@@ -160,7 +169,7 @@ def _refuse_names(named: Named, columns: list[str], file: DataFile) -> None:
         )
 
 
-def _open_first(file: DataFile, named: Named) -> tuple[Reader, str | None]:
+def _open_first(file: DataFile, named: Sequence[str]) -> tuple[Reader, str | None]:
     """A reader for the first file and, for a delimited one, the sentence about its header."""
     options = ReadOptions(header=False)
     reader = open_reader(file, AUTO_FORMAT, options)
@@ -170,7 +179,10 @@ def _open_first(file: DataFile, named: Named) -> tuple[Reader, str | None]:
     rows = [list(map(str, row.values.values())) for row in records if isinstance(row, Record)]
     if not rows:
         raise _nothing_readable(file, next(reader.records()))
-    has_header, why = find_header(rows, [*named.text, *([named.label] if named.label else [])])
+    has_header, why = find_header(rows, named)
+    schema = None if has_header else schema_named_by(rows[0])
+    if schema is not None:
+        has_header, why = True, f"it names the columns of {schema} rows"
     known = replace(
         options,
         header=has_header,
@@ -191,6 +203,7 @@ class _Table:
     rows: int = 0
     rejected: int = 0
     complete: bool = True
+    first: list[Mapping[str, object]] = field(default_factory=list)
 
 
 def _read_table(first: Reader, others: list[DataFile]) -> _Table:
@@ -204,8 +217,11 @@ def _read_table(first: Reader, others: list[DataFile]) -> _Table:
             problem = problem or row
             table.rejected += 1
             continue
-        for name in row.values.keys() - table.values.keys():
-            table.values[name] = [None] * table.rows
+        if table.rows < FIRST_ROWS:
+            table.first.append(row.values)
+        for name in row.values:
+            if name not in table.values:
+                table.values[name] = [None] * table.rows
         table.rows += 1
         for name, column in table.values.items():
             column.append(_shown_value(row.values.get(name)))

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tunewright.data.config import DataConfig
-from tunewright.data.schemas.base import TaskName
+from tunewright.core.errors import ConfigError, DataError, nearest
+from tunewright.core.units import format_count
+from tunewright.data.config import CLASSIFICATION, DataConfig
+from tunewright.data.detect import Detection, detect
+from tunewright.data.names import SURE_LABEL_NAMES, rank_of
+from tunewright.data.profiles import ColumnProfile
+from tunewright.data.schemas import SCHEMAS
+from tunewright.data.schemas.base import (
+    ColumnValues,
+    Match,
+    Schema,
+    TaskName,
+    UnusableRowError,
+)
+from tunewright.data.schemas.matching import find, plain_name
+from tunewright.data.values import shown, shown_list
+
+_CLOSE = 0.25
+"""A layout whose score is no more below the best one is told as a doubt."""
+
+_WORTH_SAYING = 0.4
+"""Score below which a second layout is not worth a question."""
+
+_LABEL_LEFT_OVER = 0.15
+"""What a score loses when a column called `label` is left over."""
+
+_LABEL_NAMES = ("label", "labels", "class", "sentiment")
+"""Columns that are there for nothing but to be predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +45,23 @@ class Proposal:
     assumptions: tuple[str, ...]
     doubts: tuple[str, ...]
     """Sentences that a person should read before anything is built on the proposal."""
+
+    detection: Detection
+    """What was found in the files."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    """A schema that the rows may have."""
+
+    schema: str
+    match: Match
+    score: float
+    unusable: int = 0
+    """Of the first rows, those that it cannot read."""
+
+    problem: str | None = None
+    """What is the matter with the first of them."""
 
 
 def propose(
@@ -44,4 +87,387 @@ def propose(
         ConfigError: when a named schema, field or column does not exist.
         DataError: when the files cannot be used as a whole, or fit no schema.
     """
-    raise AssertionError("not written yet")
+    mapping = dict(columns or {})
+    named_schema = None if row_schema is None else _schema_named(row_schema)
+    if named_schema == CLASSIFICATION or (
+        named_schema is None and mapping and all(map(_is_classification_field, mapping))
+    ):
+        text = [*text, *(mapping.pop(name) for name in sorted(mapping) if name != "label")]
+        label = mapping.pop("label", label)
+        named_schema = CLASSIFICATION
+    if text or label:
+        _refuse_both(named_schema, mapping)
+        named_schema = CLASSIFICATION
+    detection = detect(paths, folder, text=text, label=label, columns=list(mapping.values()))
+    table = _table(detection)
+    _refuse_columns(mapping, table, detection)
+    if named_schema == CLASSIFICATION:
+        return _classification(paths, detection, label, [])
+    if named_schema is not None:
+        return _proposal(paths, detection, _forced(named_schema, mapping, table, detection), [])
+    ranked = _ranked(mapping, table, detection)
+    score = _classification_score(detection)
+    best = ranked[0] if ranked else None
+    if mapping and best is None:
+        raise _no_such_fields(mapping)
+    if best is None or (score > best.score and not mapping):
+        return _classification(paths, detection, label, _doubts(score, ranked, detection))
+    return _proposal(paths, detection, best, _doubts(best.score, ranked[1:], detection, best))
+
+
+# -- classification -----------------------------------------------------------------------------
+
+
+def _is_classification_field(name: str) -> bool:
+    return name in ("text", "label") or name.removeprefix("text_").isdecimal()
+
+
+def _classification_score(detection: Detection) -> float:
+    """How much the rows look like texts with labels; see `Schema.match`."""
+    label = detection.label
+    if not detection.text or label is None or detection.task is None:
+        return 0.0
+    if plain_name(label) in SURE_LABEL_NAMES:
+        return 0.85
+    rank = rank_of(label, SURE_LABEL_NAMES)
+    return 0.75 if rank is not None else 0.6
+
+
+def _classification(
+    paths: str | Sequence[str], detection: Detection, label: str | None, doubts: list[str]
+) -> Proposal:
+    """A table of texts and labels, or the reason why it is none.
+
+    Args:
+        paths: as the person wrote them.
+        detection: what was found.
+        label: the label column, where the person named it.
+        doubts: what speaks for another schema.
+    """
+    if not detection.text or detection.label is None:
+        raise _fits_nothing(detection)
+    if detection.task is None and label is None:
+        raise DataError(
+            "this column holds no labels to classify by",
+            file=detection.files[0],
+            field=detection.label,
+            found=detection.why_no_task,
+            expected="a few different labels, each in several rows",
+            fix=detection.no_task_fix,
+        )
+    data = DataConfig(
+        train=_written(paths),
+        text=list(detection.text),
+        label=detection.label,
+        header=detection.header,
+    )
+    return Proposal(
+        data=data,
+        task="classify",
+        assumptions=tuple(detection.assumptions),
+        doubts=(*detection.doubts, *doubts),
+        detection=detection,
+    )
+
+
+def _fits_nothing(detection: Detection) -> DataError:
+    known = [column.name for column in detection.columns]
+    near = _nearest_schema(known)
+    table = detection.why_no_task or f"the columns {shown_list(known)}"
+    return DataError(
+        "these rows are laid out in no way that is known",
+        file=detection.files[0],
+        found=f"the columns {shown_list(known)}. {table}" if near else table,
+        expected=near or "a column with texts and a column with few different labels",
+        fix="name the columns: `tunewright init FILE --text COLUMN --label COLUMN` to classify, "
+        "or `--schema NAME --map FIELD=COLUMN` for other rows",
+    )
+
+
+def _nearest_schema(names: Sequence[str]) -> str | None:
+    """The schema that lacks the fewest columns, as a clause; None when none has any."""
+    columns = [ColumnValues(name=name, values=()) for name in names]
+    best: tuple[float, str] | None = None
+    for name in _others():
+        required = [field for field in SCHEMAS.get(name).fields if field.required]
+        found = {f.name: c.name for f in required if (c := find(columns, f.spellings)) is not None}
+        lacking = [field.name for field in required if field.name not in found]
+        share = len(found) / len(required)
+        if found and (best is None or share > best[0]):
+            has = shown_list(list(found.values()))
+            lacks = f", but no column for {shown_list(lacking)}" if lacking else ""
+            best = share, f"for instance {name} rows: there is {has}{lacks}"
+    return None if best is None else best[1]
+
+
+# -- other schemas ------------------------------------------------------------------------------
+
+
+def _others() -> list[str]:
+    return [name for name in SCHEMAS if name != CLASSIFICATION]
+
+
+def _table(detection: Detection) -> list[ColumnValues]:
+    """The first rows, column by column."""
+    names = dict.fromkeys(name for row in detection.first_rows for name in row)
+    return [
+        ColumnValues(name=name, values=[row.get(name) for row in detection.first_rows])
+        for name in names
+    ]
+
+
+def _ranked(
+    mapping: Mapping[str, str], table: Sequence[ColumnValues], detection: Detection
+) -> list[_Candidate]:
+    """Every schema that fits, best first."""
+    found = []
+    for name in _others():
+        schema = SCHEMAS.get(name)
+        if all(map(schema.has_field, mapping)):
+            candidate = _candidate(name, mapping, table, detection)
+            if candidate is not None and candidate.score > 0:
+                found.append(candidate)
+    return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def _candidate(
+    name: str,
+    mapping: Mapping[str, str],
+    table: Sequence[ColumnValues],
+    detection: Detection,
+) -> _Candidate | None:
+    schema = SCHEMAS.get(name)
+    match = schema.match(_renamed(mapping, table))
+    if match is None:
+        return None
+    columns = {field: mapping.get(column, column) for field, column in match.columns.items()}
+    columns |= mapping
+    if len(set(columns.values())) < len(columns):
+        return None
+    match = replace(match, columns=columns)
+    unusable, problem = _unusable(schema(_pinned(schema, columns, table)), detection)
+    rows = len(detection.first_rows)
+    score = match.score * (1 - unusable / rows if 2 * unusable < rows else 0)
+    label = detection.label
+    if label is not None and detection.task and label not in columns.values():
+        score -= _LABEL_LEFT_OVER * (plain_name(label) in _LABEL_NAMES)
+    return _Candidate(schema=name, match=match, score=score, unusable=unusable, problem=problem)
+
+
+def _renamed(mapping: Mapping[str, str], table: Sequence[ColumnValues]) -> list[ColumnValues]:
+    """The columns with the names of fields where the person said which is which."""
+    fields = {column: field for field, column in mapping.items()}
+    taken = set(mapping)
+    return [
+        replace(column, name=fields.get(column.name, column.name))
+        for column in table
+        if column.name in fields or plain_name(column.name) not in taken
+    ]
+
+
+def _pinned(
+    schema: type[Schema], columns: Mapping[str, str], table: Sequence[ColumnValues]
+) -> dict[str, str]:
+    """The columns as the project file names them: where a field has the column of its own name,
+    nothing is said; where such a column means something else, that."""
+    names = {column.name for column in table}
+    pinned = {field: column for field, column in columns.items() if field != column}
+    if "translation" in columns:
+        return dict(columns)
+    for field in schema.fields:
+        if field.name not in columns and field.name in names:
+            pinned[field.name] = ""
+    return pinned
+
+
+def _unusable(schema: Schema, detection: Detection) -> tuple[int, str | None]:
+    """How many of the first rows cannot be read, and what is the matter with the first."""
+    count, first = 0, None
+    for number, row in enumerate(detection.first_rows, start=1):
+        try:
+            schema.read(row)
+        except UnusableRowError as problem:
+            count += 1
+            first = first or f"in row {number}, {problem.message}"
+    return count, first
+
+
+def _forced(
+    name: str,
+    mapping: Mapping[str, str],
+    table: Sequence[ColumnValues],
+    detection: Detection,
+) -> _Candidate:
+    """The schema that the person named, with the columns that fit best."""
+    schema = SCHEMAS.get(name)
+    wrong = next((field for field in mapping if not schema.has_field(field)), None)
+    if wrong is not None:
+        fields = [field.name for field in schema.fields]
+        near = nearest(wrong, fields)
+        raise ConfigError(
+            f"{name} rows have no field '{wrong}'",
+            field="--map",
+            expected=", ".join(fields),
+            fix=f"did you mean '{near}'?" if near else "name one of these fields",
+        )
+    candidate = _candidate(name, mapping, table, detection)
+    if candidate is not None:
+        return replace(candidate, match=replace(candidate.match, reason="you said so"))
+    found: dict[str, str] = dict(mapping)
+    for field in schema.fields:
+        left = [c for c in _renamed(mapping, table) if c.name not in found.values()]
+        column = find(left, field.spellings)
+        if column is not None and field.name not in found:
+            found[field.name] = column.name
+    lacking = [f.name for f in schema.fields if f.required and f.name not in found]
+    if lacking:
+        raise ConfigError(
+            f"no column looks like the {shown(lacking[0])} of {name} rows",
+            file=detection.files[0],
+            field="--schema",
+            found=f"the columns {shown_list([column.name for column in table])}",
+            fix=f"name it: `--map {lacking[0]}=COLUMN`",
+        )
+    unusable, problem = _unusable(schema(_pinned(schema, found, table)), detection)
+    match = Match(columns=found, score=1, reason="you said so")
+    return _Candidate(schema=name, match=match, score=1, unusable=unusable, problem=problem)
+
+
+def _proposal(
+    paths: str | Sequence[str], detection: Detection, best: _Candidate, doubts: list[str]
+) -> Proposal:
+    schema, table = SCHEMAS.get(best.schema), _table(detection)
+    rows = len(detection.first_rows)
+    if best.unusable == rows:
+        raise DataError(
+            f"none of the first rows can be read as {best.schema}",
+            file=detection.files[0],
+            found=best.problem,
+            expected=f"rows as in {schema.example}",
+            fix="name another schema with --schema, or the columns with --map",
+        )
+    if best.unusable:
+        cannot = f"{best.unusable} of the first {format_count(rows, 'row')} cannot be used"
+        doubts = [f"{cannot}: {best.problem}", *doubts]
+    data = DataConfig(
+        train=_written(paths),
+        row_schema=best.schema,
+        columns=_pinned(schema, best.match.columns, table),
+        header=detection.header,
+    )
+    return Proposal(
+        data=data,
+        task=schema.task,
+        assumptions=(*detection.reading, *_about_columns(schema, best, table)),
+        doubts=tuple(doubts),
+        detection=detection,
+    )
+
+
+def _about_columns(
+    schema: type[Schema], best: _Candidate, table: Sequence[ColumnValues]
+) -> list[str]:
+    columns = best.match.columns
+    moved = [f"{f} -> {shown(c)}" for f, c in columns.items() if f != c]
+    told = f": {', '.join(moved)}" if moved else ""
+    sentences = [f"rows are read as {best.schema}{told}, because {best.match.reason}"]
+    used = schema(_pinned(schema, columns, table)).used_columns()
+    rest = [column.name for column in table if column.name not in used]
+    if rest:
+        column = "column is" if len(rest) == 1 else "columns are"
+        sentences.append(f"the {column} not used: {shown_list(rest)}")
+    return sentences
+
+
+def _doubts(
+    score: float,
+    others: Sequence[_Candidate],
+    detection: Detection,
+    best: _Candidate | None = None,
+) -> list[str]:
+    """What else the rows could be, as sentences."""
+    sentences = []
+    label = next((p for p in detection.columns if p.name == detection.label), None)
+    if best is not None and label is not None and _worth_classifying(label, best, detection):
+        sentences.append(
+            f"{shown(label.name)} has only {format_count(label.distinct, 'different value')}; to "
+            f"classify by it, say `--text COLUMN --label {label.name}`"
+        )
+    close = [c for c in others if c.score >= max(_WORTH_SAYING, score - _CLOSE)]
+    if close:
+        names = " or ".join(candidate.schema for candidate in close[:2])
+        sentences.append(
+            f"the rows could also be read as {names}; `--schema {close[0].schema}` does so"
+        )
+    return sentences
+
+
+def _worth_classifying(label: ColumnProfile, best: _Candidate, detection: Detection) -> bool:
+    sure = plain_name(label.name) in _LABEL_NAMES or label.name in best.match.columns.values()
+    return detection.task is not None and bool(detection.text) and sure and best.schema != "kto"
+
+
+# -- what the person named ----------------------------------------------------------------------
+
+
+def _schema_named(name: str) -> str:
+    plain = plain_name(name)
+    if plain not in SCHEMAS:
+        near = nearest(plain, SCHEMAS.names())
+        raise ConfigError(
+            f"there is no row schema called '{name}'",
+            field="--schema",
+            expected=", ".join(SCHEMAS.names()),
+            fix=f"did you mean '{near}'?" if near else "name one of these",
+        )
+    return plain
+
+
+def _refuse_both(schema: str | None, mapping: Mapping[str, str]) -> None:
+    """`--text` and `--label` are about classification alone."""
+    if mapping or schema not in (None, CLASSIFICATION):
+        raise ConfigError(
+            "a text and a label column are those of a classification",
+            field="--map" if mapping else "--schema",
+            found=f"`--schema {schema}`" if schema else f"`--map {next(iter(mapping))}=...`",
+            fix="leave out --text and --label, or the other one",
+        )
+
+
+def _refuse_columns(
+    mapping: Mapping[str, str], table: Sequence[ColumnValues], detection: Detection
+) -> None:
+    """Every named column must be there; languages are inside the column of translations."""
+    names = [column.name for column in table]
+    inside = ("source", "target") if "translation" in mapping else ()
+    for field, column in mapping.items():
+        if column in names or field in inside:
+            continue
+        near = nearest(column, names)
+        raise ConfigError(
+            f"there is no column called {shown(column)}",
+            file=detection.files[0],
+            field=f"--map {field}",
+            expected=shown_list(names),
+            fix=f"did you mean {shown(near)}?" if near else "name one of these columns",
+        )
+
+
+def _no_such_fields(mapping: Mapping[str, str]) -> ConfigError:
+    """The error for fields without `--schema` that fit no schema."""
+    fields = sorted({field.name for name in SCHEMAS for field in SCHEMAS.get(name).fields})
+    wrong = next((name for name in mapping if name not in fields), None)
+    near = None if wrong is None else nearest(wrong, fields)
+    return ConfigError(
+        "no row schema fits these columns" if wrong is None else f"no rows have a field '{wrong}'",
+        field="--map",
+        found=", ".join(f"{field}={column}" for field, column in mapping.items()),
+        expected=None if wrong is None else ", ".join(fields),
+        fix=f"did you mean '{near}'?" if near else "name the schema too, with --schema",
+    )
+
+
+def _written(paths: str | Sequence[str]) -> str | list[str]:
+    if isinstance(paths, str):
+        return paths
+    return paths[0] if len(paths) == 1 else list(paths)

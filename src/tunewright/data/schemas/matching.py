@@ -118,6 +118,23 @@ def repeats(column: ColumnValues) -> bool:
     return looked.filled >= _FEW and looked.is_class
 
 
+def schema_named_by(cells: Sequence[str]) -> str | None:
+    """The schema whose required fields are all called by these names; None without such a one.
+
+    A single name says nothing, and texts and labels are recognised by more than names.
+    """
+    from tunewright.data.schemas import SCHEMAS
+
+    names = {plain_name(cell) for cell in cells}
+    for schema in SCHEMAS:
+        required = [field for field in SCHEMAS.get(schema).fields if field.required]
+        if schema == "classification" or len(required) < 2:
+            continue
+        if all(names.intersection(field.spellings) for field in required):
+            return schema
+    return None
+
+
 def named_as(fields: dict[str, ColumnValues]) -> str:
     """'instruction' and 'output' (as the rest of a sentence with the reason)."""
     names = [shown(column.name) for column in fields.values()]
