@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 from tunewright.core.errors import DataError
+from tunewright.data.bare_lists import is_bare
 from tunewright.data.binary import refuse_binary, refuse_pickle
 from tunewright.data.config import AUTO_FORMAT
 from tunewright.data.dialect import SAMPLE_CHARACTERS, looks_delimited
@@ -128,6 +129,8 @@ def _json_kind(lines: list[str], named: str | None) -> tuple[str, str] | None:
         first = None
     if isinstance(first, dict) and len(lines) > 1 and lines[1].lstrip().startswith("{"):
         return "jsonl", "each of its lines is a JSON object"
+    if is_bare(first) and (named == "jsonl" or (len(lines) > 1 and lines[1].startswith("["))):
+        return "jsonl", "each of its lines is a list of turns"
     rows_inside = isinstance(first, list) and any(isinstance(row, dict) for row in first)
     if start == "[" and (rows_inside or not isinstance(first, list)):
         return "json", "it is one JSON list"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from tunewright.core.errors import DataError
+from tunewright.data.bare_lists import as_row, is_bare
 from tunewright.data.example import Rejected
 from tunewright.data.json_text import JsonProblemError, parse_json
 from tunewright.data.opening import open_text
@@ -39,7 +40,9 @@ class JsonReader(Reader):
             )
         for number, value in enumerate(rows, start=1):
             source = self.source(number)
-            if isinstance(value, dict):
+            if is_bare(value):
+                yield Record(source=source, values=as_row(value))
+            elif isinstance(value, dict):
                 yield Record(source=source, values=value)
             else:
                 yield self.reject(source, "malformed_row", not_an_object(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from tunewright.data.bare_lists import as_row, is_bare
 from tunewright.data.example import Rejected, Source
 from tunewright.data.json_text import JsonProblemError, parse_json
 from tunewright.data.opening import open_text
@@ -50,6 +51,8 @@ def line_record(text: str, source: Source) -> Record | Rejected:
         column = "" if problem.column is None else f", column {problem.column}"
         message = f"line {source.line}{column}: {problem.what}"
         return Rejected(source=source, reason="bad_json", message=message)
+    if is_bare(value):
+        value = as_row(value)
     if not isinstance(value, dict):
         return Rejected(source=source, reason="malformed_row", message=not_an_object(value))
     return Record(source=source, values=value)

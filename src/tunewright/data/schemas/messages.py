@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from tunewright.data.bare_lists import BARE
 from tunewright.data.content import SYSTEM, Content, Conversation
 from tunewright.data.schemas.base import ColumnValues, Field, Match, Schema, TaskName
 from tunewright.data.schemas.cells import optional_text
@@ -74,6 +75,9 @@ class Messages(Schema):
         above = optional_text(values, self.columns["system"]) if "system" in self.columns else None
         messages = (system(above), *turns) if above else turns
         return Conversation(messages=messages, tools=tools_in(values, self.columns.get("tools")))
+
+    def used_columns(self) -> set[str]:
+        return {*super().used_columns(), BARE}
 
     def write(self, content: Content) -> dict[str, object]:
         found = as_conversation(content, self.name)
