@@ -12,6 +12,11 @@ _WORDS = {
     "missing_label": ("has no label", "have no label"),
     "malformed_row": ("is malformed", "are malformed"),
     "wrong_field_count": ("has another number of fields", "have another number of fields"),
+    "missing_field": ("lacks a field", "lack a field"),
+    "missing_answer": ("has no answer", "have no answer"),
+    "wrong_type": ("has a field of the wrong type", "have a field of the wrong type"),
+    "unknown_role": ("has a speaker that nobody knows", "have a speaker that nobody knows"),
+    "empty_row": ("is empty", "are empty"),
     "bad_json": ("is not JSON", "are not JSON"),
     "bad_encoding": ("has bytes of another encoding", "have bytes of another encoding"),
     "not_text": ("holds something else than text", "hold something else than text"),
@@ -37,21 +42,34 @@ class RejectedRows(Check):
                 )
             )
         total = len(data.fit) + len(data.test) + len(data.rejected)
-        return [self._finding(reason, rows, total) for reason, rows in by_reason.items()]
+        return [
+            rejected_finding(reason, len(rows), rows, total) for reason, rows in by_reason.items()
+        ]
 
-    def _finding(self, reason: str, rows: list[Row], total: int) -> Finding:
-        share = len(rows) / total
-        severity: Severity = "error" if share > _MANY else "warning"
-        one, many = _WORDS.get(reason, ("was not used", "were not used"))
-        return Finding(
-            check=reason,
-            severity=severity,
-            count=len(rows),
-            message=f"{format_count(len(rows), 'row')} {one if len(rows) == 1 else many} "
-            f"({format_percent(share)} of all) and will not be used",
-            fix="mend or remove them in the file; they are listed with their place",
-            rows=rows,
-        )
+
+def rejected_finding(reason: str, count: int, rows: list[Row], total: int) -> Finding:
+    """The finding about rows that were rejected for one reason.
+
+    Args:
+        reason: its code.
+        count: how many there are.
+        rows: the first of them, or all.
+        total: rows that were read, used and rejected.
+    """
+    share = count / total
+    severity: Severity = "error" if share > _MANY else "warning"
+    one, many = _WORDS.get(reason, ("cannot be read", "cannot be read"))
+    return Finding(
+        check=reason,
+        severity=severity,
+        count=count,
+        message=f"{format_count(count, 'row')} {one if count == 1 else many} "
+        f"({format_percent(share)} of all) and will not be used",
+        consequence="nothing is learned from them, and what they have in common is missing",
+        fix="mend or remove them in the file; they are listed with their place",
+        rows=rows,
+        numbers={"share": share},
+    )
 
 
 class RowsNotDrawn(Check):

@@ -20,6 +20,25 @@ ROW_CHECKS: Registry[RowCheck] = Registry(
         "personal": f"{_HERE}.personal:Personal",
     },
 )
-SET_CHECKS: Registry[SetCheck] = Registry("set check", base=f"{_HERE}.base:SetCheck", builtin={})
+SET_CHECKS: Registry[SetCheck] = Registry(
+    "set check",
+    base=f"{_HERE}.base:SetCheck",
+    builtin={
+        "duplicates": f"{_HERE}.duplicates:Duplicates",
+        "near_duplicates": f"{_HERE}.duplicates:NearDuplicates",
+        "not_compared": f"{_HERE}.duplicates:NotCompared",
+        "leaks": f"{_HERE}.leaks:Leaks",
+        "near_leaks": f"{_HERE}.leaks:NearLeaks",
+        "group_leaks": f"{_HERE}.leaks:GroupLeaks",
+        "contradictions": f"{_HERE}.contradictions:Contradictions",
+        "near_contradictions": f"{_HERE}.contradictions:NearContradictions",
+        "balance": f"{_HERE}.balance:Balance",
+        "label_spelling": f"{_HERE}.balance:LabelSpelling",
+        "repeated_answers": f"{_HERE}.balance:RepeatedAnswers",
+        "boilerplate": f"{_HERE}.templates:Boilerplate",
+        "templates": f"{_HERE}.templates:Templates",
+        "diversity": f"{_HERE}.templates:Diversity",
+    },
+)
 
 __all__ = ["ROW_CHECKS", "SET_CHECKS", "RowCheck", "SetCheck"]

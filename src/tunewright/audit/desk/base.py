@@ -116,6 +116,10 @@ class DeskSetup:
     sealed: tuple[str, ...] = ()
     """Splits whose answers are hidden from the checks: their rows come with the answer None."""
 
+    data: str = ""
+    """The data as a command names it (`chat.jsonl --schema messages`); '' for the project here.
+    A repair is written as `tunewright clean --apply dedupe`, and gets these words in between."""
+
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of single checks by name of the check."""
 
