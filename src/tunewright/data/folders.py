@@ -11,6 +11,10 @@ MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
 HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 DOCUMENT_SUFFIXES = (*TEXT_SUFFIXES, *MARKDOWN_SUFFIXES, *HTML_SUFFIXES)
 
+_TABLE_SUFFIXES = (
+    *(".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".conll"),
+    *(".xlsx", ".yaml", ".yml"),
+)
 _PACKED = ("", ".gz")
 _LIST_SUFFIXES = (".tsv", ".txt", ".qrels", ".tsv.gz", ".txt.gz")
 
@@ -45,8 +49,12 @@ def document_suffix(name: str) -> str:
 
 
 def holds_documents(folder: Path) -> bool:
-    """Whether a text, Markdown or HTML file stands anywhere below a folder."""
-    return any(document_suffix(name) for name, _ in files_below(folder)[0])
+    """Whether text, Markdown or HTML files stand below a folder, and no more files of rows: a
+    folder of tables with a README is none of documents."""
+    names = [name for name, _ in files_below(folder)[0]]
+    tables = sum(name.lower().removesuffix(".gz").endswith(_TABLE_SUFFIXES) for name in names)
+    documents = sum(document_suffix(name) != "" for name in names)
+    return documents > 0 and documents >= tables
 
 
 def beir_files(folder: Path) -> list[tuple[str, str]]:

@@ -66,9 +66,7 @@ class DataFile:
             return self.others
         below, _ = files_below(self.path)
         return tuple(
-            DataFile(path=path, name=f"{self.name}/{name}")
-            for name, path in below
-            if is_file(path)
+            DataFile(path=path, name=f"{self.name}/{name}") for name, path in below if is_file(path)
         )
 
     @property

@@ -44,7 +44,7 @@ class ArrowReader(Reader):
         """Every row; see `Reader.records`."""
         row = 0
         names = self.columns or ()
-        used = [name for name in names if name in self.options.columns] or list(names)
+        used = [name for name in names if self.options.wants(name)] or list(names)
         with self._table() as table:
             for batch in self._batches(table):
                 columns = [_checked(batch.column(names.index(name))) for name in used]

@@ -94,7 +94,9 @@ class DocumentsReader(Reader):
 
 def _what_else(path: Path) -> str:
     if path.is_dir():
-        return "is a link to a folder" if path.is_symlink() else "is a folder that cannot be entered"
+        return (
+            "is a link to a folder" if path.is_symlink() else "is a folder that cannot be entered"
+        )
     return "is a link to nothing" if path.is_symlink() else "is no file"
 
 

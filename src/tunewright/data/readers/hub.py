@@ -51,7 +51,11 @@ class HubReader(Reader):
             except Exception as problem:
                 raise self._refused(problem) from problem
             row += 1
-            named = {name: self._named[name](value) for name, value in values.items() if name in self._named}
+            named = {
+                name: self._named[name](value)
+                for name, value in values.items()
+                if name in self._named
+            }
             yield Record(source=self.source(row), values={**values, **named})
         if row == 0:
             raise self.empty()

@@ -101,7 +101,10 @@ class JudgementsReader(Reader):
         """What a line of a file of queries or documents says; None where it is none."""
 
     def _is_header(self, line: int, text: str) -> bool:
-        return line == 1 and text.split()[:2] in (["query-id", "corpus-id"], ["query_id", "corpus_id"])
+        return line == 1 and text.split()[:2] in (
+            ["query-id", "corpus-id"],
+            ["query_id", "corpus_id"],
+        )
 
     def _texts(self) -> tuple[dict[str, _Text], dict[str, _Text]]:
         """The queries, and the judged documents, by id; the first of several equal ids."""

@@ -41,7 +41,7 @@ class ParquetReader(Reader):
 
     def records(self) -> Iterator[Record | Rejected]:
         """Every row; see `Reader.records`."""
-        used = [name for name in self.columns or () if name in self.options.columns]
+        used = [name for name in self.columns or () if self.options.wants(name)]
         wanted = used or list(self.columns or ())
         row = 0
         with self._table() as table:
