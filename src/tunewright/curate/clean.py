@@ -144,7 +144,7 @@ def _write(job: CleanJob, inputs: Inputs, pipeline: Pipeline, ledger: LedgerWrit
 
     with listed, row_writer(job.out, inputs.format, inputs.columns, inputs.details) as writer:
         for row in pipeline.kept(usable, ledger):
-            writer.write(row.values)
+            writer.write(row.values, row.source)
             rows_out += 1
         listed.finish()
     dropped = sum(count.rows_dropped for count in pipeline.counts.values())

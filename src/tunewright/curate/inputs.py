@@ -10,7 +10,7 @@ from typing import Any
 
 from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.hashing import hash_file
-from tunewright.curate.output import SUFFIXES
+from tunewright.curate.output import format_claimed
 from tunewright.curate.repairs.base import CurateRow
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Rejected
@@ -19,6 +19,7 @@ from tunewright.data.formats import open_reader
 from tunewright.data.paths import DataFile, resolve_paths
 from tunewright.data.readers.base import ReadOptions, Record
 from tunewright.data.rows import DataRow, schema_of, to_data_row
+from tunewright.data.writers import WRITERS
 
 
 class Inputs:
@@ -159,16 +160,16 @@ def refuse_other_format(out: Path, format_name: str) -> None:
     Raises:
         ConfigError: with the ending to use.
     """
-    endings = SUFFIXES.get(format_name, ())
-    claimed = [name for name, suffixes in SUFFIXES.items() if out.suffix.lower() in suffixes]
-    if not claimed or format_name in claimed:
+    claimed = format_claimed(out)
+    if claimed is None or claimed == format_name:
         return
     raise ConfigError(
-        f"the rows are written as {format_name}, as they were read, and the ending says "
-        f"{claimed[0]}",
+        f"the rows are written as {format_name}, as they were read, and the ending says {claimed}",
         file=out,
         field="--out",
-        expected=f"a name that ends in {endings[0]}" if endings else None,
+        expected=f"a name that ends in {WRITERS.get(format_name).suffixes[0]}"
+        if format_name in WRITERS
+        else None,
         fix="change the ending, and `tunewright convert` the file afterwards",
     )
 

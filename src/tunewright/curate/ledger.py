@@ -25,7 +25,7 @@ from tunewright.core.errors import DataError
 from tunewright.core.files import draft_of, writing
 from tunewright.curate.merging import Path as RowPath
 from tunewright.curate.merging import path_text
-from tunewright.curate.output import plain
+from tunewright.curate.output import ELSEWHERE, plain_text
 from tunewright.data.example import Source
 from tunewright.data.json_text import JsonProblemError, parse_json, write_json_text
 
@@ -67,8 +67,8 @@ class LedgerWriter:
             "repair": repair,
             "field": path_text(path),
             "path": list(path),
-            "before": plain(before),
-            "after": plain(after),
+            "before": plain_text(before),
+            "after": plain_text(after),
         }
         if self._secret:
             hidden = {name: masked(line[name]) for name in ("before", "after")}
@@ -83,7 +83,7 @@ class LedgerWriter:
         """A row was left out."""
         from tunewright.curate.repairs.personal import masked
 
-        before = plain(values)
+        before = plain_text(values)
         line = {**_place(source), "repair": repair, "dropped": reason, "before": before}
         if self._secret and (hidden := masked(before)) != before:
             line |= {"before": hidden, "masked": True}
@@ -92,7 +92,7 @@ class LedgerWriter:
     def save(self, path: Path, header: Mapping[str, Any]) -> None:
         """Write the whole ledger in one step."""
         draft = draft_of(path)
-        with writing(path, "name another file with --out"):
+        with writing(path, ELSEWHERE):
             try:
                 with draft.open("wb") as stream:
                     first = {"ledger": VERSION, **header}

@@ -3,139 +3,111 @@
 from __future__ import annotations
 
 import csv
-from abc import ABC, abstractmethod
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
-from tunewright.core.errors import ConfigError
+from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.files import draft_of, writing
-from tunewright.data.json_text import write_json_text
-from tunewright.data.values import as_text
+from tunewright.data.example import Source
+from tunewright.data.plain import plain
+from tunewright.data.values import NotTextError
+from tunewright.data.writers import WRITERS
+from tunewright.data.writers.base import UnwritableError, Writer, encoded
+from tunewright.data.writers.tables import cell_text
 
-_ELSEWHERE = "name another file with --out"
-_PARQUET_BLOCK_ROWS = 4096
-
-SUFFIXES = {
-    "csv": (".csv",),
-    "tsv": (".tsv", ".tab"),
-    "jsonl": (".jsonl", ".ndjson"),
-    "json": (".json",),
-    "parquet": (".parquet", ".pq"),
-}
-"""Formats that can be written, and the endings of their files."""
+ELSEWHERE = "name another file with --out"
+_GZIP = ".gz"
+_TABLES = {"csv": ",", "tsv": "\t"}
 
 
-class RowWriter(ABC):
-    """Writes rows one at a time."""
+class RowWriter:
+    """Writes rows, and says which one a file cannot hold."""
 
-    def __init__(self, stream: IO[bytes], columns: Sequence[str] | None) -> None:
-        self._stream = stream
-        self.columns = None if columns is None else list(columns)
-        """Of every row; None where each row has its own."""
+    def __init__(self, writer: Writer, path: Path) -> None:
+        self._writer = writer
+        self._path = path
 
-    @abstractmethod
-    def write(self, values: Mapping[str, object]) -> None:
-        """Add a row."""
+    def write(self, values: Mapping[str, object], source: Source | None = None) -> None:
+        """Add a row.
 
-    def finish(self) -> None:  # noqa: B027 - most formats end with their last row
-        """Write what comes after the last row."""
+        Args:
+            values: by column.
+            source: where the row stood, for messages.
 
-    def _text(self, text: str) -> None:
-        self._stream.write(text.encode("utf-8"))
-
-
-class _Lines(RowWriter):
-    def write(self, values: Mapping[str, object]) -> None:
-        self._text(write_json_text(plain(values)) + "\n")
-
-
-class _Document(RowWriter):
-    _rows = 0
-
-    def write(self, values: Mapping[str, object]) -> None:
-        self._text(("[\n  " if not self._rows else ",\n  ") + write_json_text(plain(values)))
-        self._rows += 1
-
-    def finish(self) -> None:
-        self._text("\n]\n" if self._rows else "[]\n")
+        Raises:
+            DataError: when the format cannot hold it.
+        """
+        try:
+            self._writer.write({name: plain(value) for name, value in values.items()})
+        except (UnwritableError, NotTextError) as problem:
+            raise DataError(
+                f"a row cannot be written: {problem}",
+                file=self._path if source is None else source.file,
+                row=None if source is None else source.row,
+                field=getattr(problem, "field", None),
+                fix="correct the row, or convert the file to JSON Lines first: "
+                "`tunewright convert FILE rows.jsonl`",
+            ) from problem
 
 
-class _Delimited(RowWriter):
+class _Table(Writer):
+    """A table with the delimiter, the header and the quotes of the file that was read."""
+
     def __init__(
-        self, stream: IO[bytes], columns: Sequence[str], details: Mapping[str, Any]
+        self,
+        stream: BinaryIO,
+        folder: Path,
+        columns: Sequence[str],
+        details: Mapping[str, Any],
     ) -> None:
-        super().__init__(stream, columns)
-        quoted = details.get("quoted", True)
-        self._rows = csv.writer(
-            _Encoded(stream),
+        super().__init__(stream, folder)
+        quoted = bool(details.get("quoted", True))
+        self._columns = list(columns)
+        self._lines = csv.writer(
+            cast(Any, _Encoded(stream)),
             delimiter=str(details.get("delimiter", ",")),
             quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
             quotechar='"' if quoted else None,
             lineterminator="\n",
         )
         if details.get("header", True):
-            self._rows.writerow(columns)
+            self._line(self._columns)
 
     def write(self, values: Mapping[str, object]) -> None:
-        cells = [_cell(values.get(column)) for column in self.columns or ()]
-        # A row of one empty field would be a blank line, which is no row.
-        if cells == [""]:
-            self._text('""\n')
-        else:
-            self._rows.writerow(cells)
+        self._line([cell_text(values.get(column)) for column in self._columns])
+
+    def _line(self, cells: list[str]) -> None:
+        try:
+            self._lines.writerow(cells)
+        except csv.Error as problem:
+            raise UnwritableError("no_place", f"without quotes, {problem}") from problem
 
 
 class _Encoded:
     """A stream of bytes to a `csv.writer`, which writes text."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(text.encode("utf-8"))
-
-
-class _Parquet(RowWriter):
-    def __init__(self, stream: IO[bytes], columns: Sequence[str] | None) -> None:
-        super().__init__(stream, columns)
-        self._block: list[Mapping[str, object]] = []
-        self._file: Any = None
-
-    def write(self, values: Mapping[str, object]) -> None:
-        self._block.append(values)
-        if len(self._block) >= _PARQUET_BLOCK_ROWS:
-            self._flush()
-
-    def finish(self) -> None:
-        self._flush()
-        if self._file is not None:
-            self._file.close()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        names = self.columns or list(dict.fromkeys(k for row in self._block for k in row))
-        columns = {name: [row.get(name) for row in self._block] for name in names}
-        schema = None if self._file is None else self._file.schema
-        table = pa.table(columns, schema=schema)
-        if self._file is None:
-            self._file = pq.ParquetWriter(self._stream, table.schema)
-        self._file.write_table(table)
-        self._block.clear()
+        return self._stream.write(encoded(text, {"": text}))
 
 
 @contextmanager
 def row_writer(
-    path: Path, format_name: str, columns: Sequence[str] | None, details: Mapping[str, Any]
+    path: Path,
+    format_name: str,
+    columns: Sequence[str] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Iterator[RowWriter]:
     """A writer whose file appears at `path` only when all of it has been written.
 
     Args:
-        path: of the file.
-        format_name: a key of `SUFFIXES`.
+        path: of the file; with '.gz' at its end it is compressed.
+        format_name: a name in `WRITERS`.
         columns: of every row, in order; None where rows name their own (JSON).
         details: how the file that was read was understood (`Reader.details`).
 
@@ -143,51 +115,57 @@ def row_writer(
         ConfigError: when rows cannot be written in this format.
         StudyError: when the disk is full, or the folder may not be written.
     """
+    if format_name not in WRITERS:
+        raise ConfigError(
+            f"rows cannot be written as {format_name}",
+            expected=", ".join(WRITERS.names()),
+            fix="convert the file first: `tunewright convert FILE rows.jsonl`",
+        )
     draft = draft_of(path)
-    with writing(path, _ELSEWHERE):
+    with writing(path, ELSEWHERE):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with draft.open("wb") as stream:
-                writer = _writer(stream, format_name, columns, details)
-                yield writer
-                writer.finish()
+            with _stream(draft, packed=path.suffix.lower() == _GZIP) as stream:
+                writer = _writer(stream, path, format_name, columns, details or {})
+                with closing(writer):
+                    yield RowWriter(writer, path)
+                    writer.finish()
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
 
 
+@contextmanager
+def _stream(draft: Path, *, packed: bool) -> Iterator[BinaryIO]:
+    with draft.open("wb") as stream:
+        if not packed:
+            yield cast(BinaryIO, stream)
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as inner:
+            yield cast(BinaryIO, inner)
+
+
 def _writer(
-    stream: IO[bytes], format_name: str, columns: Sequence[str] | None, details: Mapping[str, Any]
-) -> RowWriter:
-    if format_name == "jsonl":
-        return _Lines(stream, columns)
-    if format_name == "json":
-        return _Document(stream, columns)
-    if format_name == "parquet":
-        return _Parquet(stream, columns)
-    if format_name in ("csv", "tsv") and columns is not None:
-        return _Delimited(stream, columns, details)
-    raise ConfigError(
-        f"rows cannot be written as {format_name}",
-        expected=", ".join(SUFFIXES),
-        fix="convert the file first: `tunewright convert FILE rows.jsonl`",
-    )
+    stream: BinaryIO,
+    path: Path,
+    format_name: str,
+    columns: Sequence[str] | None,
+    details: Mapping[str, Any],
+) -> Writer:
+    if format_name in _TABLES and columns is not None:
+        return _Table(stream, path.parent, columns, {"delimiter": _TABLES[format_name], **details})
+    return WRITERS.get(format_name)(stream, path.parent)
 
 
-def plain(value: object) -> object:
-    """A value of a row as JSON holds it; dates and decimals become their text."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if value == value else None
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return as_text(value)
+def plain_text(value: object) -> object:
+    """A value of a row as the ledger holds it; binary data as a word for it."""
+    try:
+        return plain(value)
+    except NotTextError as problem:
+        return f"({problem})"
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, Mapping | list | tuple):
-        return write_json_text(plain(value))
-    return as_text(value) or ""
+def format_claimed(path: Path) -> str | None:
+    """The format that the ending of a file name says, None where it says none."""
+    ending = path.with_suffix("").suffix if path.suffix.lower() == _GZIP else path.suffix
+    return next((name for name in WRITERS if ending.lower() in WRITERS.get(name).suffixes), None)

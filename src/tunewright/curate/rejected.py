@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from tunewright.core.files import draft_of, writing
+from tunewright.curate.output import ELSEWHERE
 from tunewright.data.example import Rejected
 
 
@@ -24,7 +25,7 @@ class RejectedWriter:
         self.count = 0
 
     def __enter__(self) -> Self:
-        with writing(self._path, "name another file with --out"):
+        with writing(self._path, ELSEWHERE):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self._draft.open("w", encoding="utf-8")
         return self

@@ -13,6 +13,7 @@ from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.files import read_json, write_text
 from tunewright.core.text import shortened
 from tunewright.curate.inputs import Inputs
+from tunewright.curate.output import ELSEWHERE
 from tunewright.curate.repairs.base import CurateRow
 from tunewright.curate.repairs.listed import read_lines
 from tunewright.curate.repairs.personal import masked
@@ -75,7 +76,7 @@ def propose_labels(
         raise _changed(file, number)
     lines.sort(key=lambda line: line[0])
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for _, line in lines)
-    write_text(path, text, "name another file with --out")
+    write_text(path, text, ELSEWHERE)
     return Proposal(path=path, changes=len(lines))
 
 

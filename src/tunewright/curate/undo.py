@@ -21,7 +21,7 @@ from tunewright.core.units import format_count
 from tunewright.curate.ledger import ledger_of, reading_ledger, rejected_of
 from tunewright.curate.merging import Path as RowPath
 from tunewright.curate.merging import at, put
-from tunewright.curate.output import plain, row_writer
+from tunewright.curate.output import ELSEWHERE, plain_text, row_writer
 from tunewright.data.example import Rejected
 from tunewright.data.formats import open_reader
 from tunewright.data.json_text import Number
@@ -157,7 +157,7 @@ def _refuse_changed(
 
 def _copy(source: Path, target: Path) -> None:
     draft = draft_of(target)
-    with writing(target, "name another file with --out"):
+    with writing(target, ELSEWHERE):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(source, draft)
@@ -258,7 +258,7 @@ def _original(
     for line in reversed(lines):
         path: RowPath = tuple(int(k) if isinstance(k, Number) else k for k in line["path"])
         try:
-            if plain(at(values, path)) != line["after"]:
+            if plain_text(at(values, path)) != line["after"]:
                 raise _unlike(cleaned)
             values = put(values, path, line["before"])
         except (LookupError, TypeError) as problem:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tunewright.core.config import Config
 from tunewright.core.errors import nearest
+from tunewright.data.mix import MixConfig
 from tunewright.data.readers import READERS
 from tunewright.data.schemas import SCHEMAS
 
@@ -72,6 +73,9 @@ class DataConfig(Config):
         "group_column": "group",
         "slice_columns": "slices",
         "dataset_format": "format",
+        "split_method": "split_by",
+        "split_strategy": "split_by",
+        "mixture": "mix",
         "column_mapping": "columns",
         "dataset_type": "row_schema",
         "formatting": "row_schema",
@@ -126,6 +130,16 @@ class DataConfig(Config):
 
     time: str | None = None
     """A column with dates or times; with `split_by: time` the test rows are the latest."""
+
+    split_by: Literal["stratified", "random", "group", "time"] = "stratified"
+    """How rows are chosen for test and dev: `stratified` (every label in its share), `random`,
+    `group` (whole groups of the `group` column, every label in about its share), or `time` (the
+    latest rows are the test set, those before them dev). Equal texts and equal values of a `group`
+    column are never divided, whatever it says."""
+
+    mix: MixConfig | None = None
+    """Draw the training rows from the files of `train`, each one a data set, in other shares than
+    they have. Dev and test are not drawn from."""
 
     slices: list[str] = Field(default_factory=list)
     """Columns by whose values the results are also shown one by one."""
@@ -237,7 +251,7 @@ class DataConfig(Config):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        named = [*self.text_columns, self.label, self.group, *self.columns.values()]
+        named = [*self.text_columns, self.label, self.group, self.time, *self.columns.values()]
         named = [name for name in named if name]
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice is not None:
@@ -249,5 +263,30 @@ class DataConfig(Config):
             raise ValueError(
                 "test_size and dev_size together leave nothing to train on"
                 "|make their sum smaller than 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _split_has_column(self) -> Self:
+        for name, column in (("group", self.group), ("time", self.time)):
+            if self.split_by == name and column is None:
+                raise ValueError(
+                    f"`split_by: {name}` needs the column that says so|add `{name}:` with its name"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _mix_fits(self) -> Self:
+        if self.mix is None:
+            return self
+        if isinstance(self.train, str) or len(self.train) < 2:
+            raise ValueError(
+                "a mixture needs several data sets|list them under `train:`, or remove `mix:`"
+            )
+        weights = self.mix.weights
+        if weights is not None and len(weights) != len(self.train):
+            raise ValueError(
+                f"there are {len(weights)} weights for {len(self.train)} data sets"
+                "|give one weight for each entry of `train:`"
             )
         return self

@@ -50,6 +50,13 @@ class Example:
     columns: dict[str, str]
     """Slice column to value, without outer white space; a missing value has no key."""
 
+    time: str | None = None
+    """Value of the `time` column, as written."""
+
+    synthetic: bool = False
+    """Whether a model wrote it; such a row is only ever learned from."""
+
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejected:

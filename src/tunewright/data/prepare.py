@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,30 @@ from tunewright.core.units import format_count, format_percent
 from tunewright.data import split
 from tunewright.data.config import DataConfig
 from tunewright.data.dataset import EXAMPLES_FILE, FIT, REJECTED_FILE, SPLITS_FILE, TEST
+from tunewright.data.dividing import (
+    example_proof,
+    hold_out_rows,
+    key_of_example,
+    mixed_rows,
+    normalised_inputs,
+    split_keys,
+    told_mixture,
+)
 from tunewright.data.example import Example, Rejected
-from tunewright.data.normalise import normalise
 from tunewright.data.read import read_examples
 from tunewright.data.sealed import seal
 from tunewright.data.unusable import all_leaked, no_common_label, not_divisible, one_label
 from tunewright.study.layout import StudyLayout
 from tunewright.workers.base import Context, JobHandler, OnEvent
 
+__all__ = ["PrepareData", "normalised_inputs"]
+
 _VERSION = 2
 _FEWEST_FOLDS = 2
+_FOLDS_IGNORE_TIME = (
+    "there are too few rows for a dev set, so choices are made on folds, which do not follow time; "
+    "the test set does"
+)
 
 
 @dataclass(slots=True)
@@ -64,10 +77,11 @@ class PrepareData(JobHandler):
         rows = _read(config, Path(payload["folder"]), seed, context.emit)
         try:
             _refuse_one_label(rows.train, config)  # before the split, so that it counts all rows
-            _split_test(rows, config, seed)
+            _split_test(rows, config, seed, context.emit)
             leaked = _drop_leaked(rows, config)
             labels = _labels(rows, config, leaked, folder / REJECTED_FILE)
-            held = _choose_holdout(rows, config, seed, labels)
+            held = _choose_holdout(rows, config, seed, labels, context.emit)
+            mixed = _mix(rows, config, Path(payload["folder"]), seed, held, context.emit)
         except DataError:
             # What was rejected is often why nothing is left: it is told then above all.
             _write_rejected(folder / REJECTED_FILE, rows.rejected)
@@ -75,7 +89,7 @@ class PrepareData(JobHandler):
         unanswerable = _count_unanswerable(rows)
         if unanswerable:
             context.emit(Notice(text=_about_unanswerable(rows, unanswerable), level="warning"))
-        return _write(folder, rows, config, seed, labels, leaked, held, unanswerable)
+        return _write(folder, rows, config, seed, labels, leaked, held, unanswerable) | mixed
 
 
 def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
@@ -102,26 +116,48 @@ def _refuse_one_label(train: list[Example], config: DataConfig, leaked: int = 0)
         raise one_label(train, config, leaked)
 
 
-def _split_test(rows: _Rows, config: DataConfig, seed: int) -> None:
+def _split_test(rows: _Rows, config: DataConfig, seed: int, emit: OnEvent) -> None:
     """Take the test rows out of train when the person named no test file."""
     if config.test is not None:
         return
-    targets, groups = _split_keys(rows.train)
-    held = split.hold_out(targets, groups, config.test_size, derive_seed(seed, "test"))
+    held = hold_out_rows(rows.train, config, "test", config.test_size, seed, emit)
     rows.test = [example for example, out in zip(rows.train, held, strict=True) if out]
     rows.train = [example for example, out in zip(rows.train, held, strict=True) if not out]
+
+
+def _mix(
+    rows: _Rows,
+    config: DataConfig,
+    folder: Path,
+    seed: int,
+    held: tuple[list[str], dict[str, int]],
+    emit: OnEvent,
+) -> dict[str, Any]:
+    """Draw the training rows in the shares that the person wants; what is told of it."""
+    if config.mix is None:
+        return {}
+    dev, folds = set(held[0]), held[1]
+    kept = [example for example in rows.train if example.id in dev]
+    learned = [example for example in rows.train if example.id not in dev]
+    mixed = mixed_rows(learned, config, folder, seed, may_repeat=not folds)
+    rows.train = [*mixed.train, *kept]
+    rows.rejected.extend(mixed.not_drawn)
+    for row in folds.keys() - {example.id for example in rows.train}:
+        del folds[row]
+    emit(Notice(text=told_mixture(mixed.counts)))
+    return {"mixture": mixed.counts}
 
 
 def _drop_leaked(rows: _Rows, config: DataConfig) -> int:
     """Reject train and dev rows that stand in the test set too; returns how many there are."""
     in_test: dict[str, Example] = {}
     for example in rows.test:
-        in_test.setdefault(_key(example), example)
+        in_test.setdefault(key_of_example(example), example)
     leaked = 0
     for name in ("train", "dev"):
         kept = []
         for example in getattr(rows, name):
-            twin = in_test.get(_key(example))
+            twin = in_test.get(key_of_example(example))
             leaked += twin is not None
             if twin is None or config.on_leak == "keep":
                 kept.append(example)
@@ -161,7 +197,7 @@ def _labels(rows: _Rows, config: DataConfig, leaked: int, listed: Path) -> list[
 def _not_divisible(
     examples: list[Example], config: DataConfig, wanted: str, share: float
 ) -> DataError:
-    return not_divisible(examples, [_key(e) for e in examples], config, wanted, share)
+    return not_divisible(examples, [key_of_example(e) for e in examples], config, wanted, share)
 
 
 def _count_unanswerable(rows: _Rows) -> int:
@@ -221,6 +257,7 @@ def _write(
             "test": [e.id for e in rows.test],
             "samples": rows.samples,
             "unanswerable_test_rows": unanswerable,
+            "proof": _proof(fit, rows.test, kept_for_dev, config, seed),
         },
     )
     return {
@@ -243,21 +280,23 @@ def _write(
 
 
 def _choose_holdout(
-    rows: _Rows, config: DataConfig, seed: int, labels: list[str]
+    rows: _Rows, config: DataConfig, seed: int, labels: list[str], emit: OnEvent
 ) -> tuple[list[str], dict[str, int]]:
     """Ids of the dev rows, or the fold of every row where a dev set would be too small."""
     rows.dev = _with_own_ids(rows.dev, {example.id for example in rows.train})
     if rows.dev:
         return [example.id for example in rows.dev], {}
-    targets, groups = _split_keys(rows.train)
     if split.too_few_for_dev(len(rows.train), len(labels)):
+        targets, groups = split_keys(rows.train)
         count = min(config.folds, len(np.unique(groups)))
         if count < _FEWEST_FOLDS:
             raise _not_divisible(rows.train, config, "folds", 1 / config.folds)
+        if config.split_by == "time":
+            emit(Notice(text=_FOLDS_IGNORE_TIME, level="warning"))
         folds = split.assign_folds(targets, groups, count, derive_seed(seed, "folds"))
         return [], {e.id: int(f) for e, f in zip(rows.train, folds, strict=True)}
     fraction = split.dev_fraction(len(rows.train), config.dev_size)
-    held = split.hold_out(targets, groups, fraction, derive_seed(seed, "dev"))
+    held = hold_out_rows(rows.train, config, "dev", fraction, seed, emit)
     if held.all() or not held.any():
         raise _not_divisible(rows.train, config, "dev set", fraction)
     return [e.id for e, out in zip(rows.train, held, strict=True) if out], {}
@@ -270,20 +309,15 @@ def _with_own_ids(examples: list[Example], taken: set[str]) -> list[Example]:
     return [replace(e, id=f"{e.id}-dev") if e.id in taken else e for e in examples]
 
 
-def _split_keys(examples: list[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Class and group number of each row."""
-    number = {label: i for i, label in enumerate(sorted({str(e.target) for e in examples}))}
-    targets = np.array([number[str(e.target)] for e in examples], dtype=np.int64)
-    return targets, split.group_numbers([_key(e) for e in examples], [e.group for e in examples])
-
-
-def _key(example: Example) -> str:
-    return normalised_inputs(example.inputs)
-
-
-def normalised_inputs(inputs: Mapping[str, str]) -> str:
-    """Equal for two rows whose texts differ only in what `normalise` folds."""
-    return "\n".join(normalise(text) for text in inputs.values())
+def _proof(
+    fit: list[Example], test: list[Example], dev: set[str], config: DataConfig, seed: int
+) -> dict[str, Any]:
+    parts = {
+        "train": [example for example in fit if example.id not in dev],
+        "dev": [example for example in fit if example.id in dev],
+        "test": test,
+    }
+    return example_proof({name: part for name, part in parts.items() if part}, config, seed)
 
 
 def _write_rejected(path: Path, rejected: list[Rejected]) -> None:

@@ -17,6 +17,7 @@ from tunewright.data.example import Example, ExampleIds, Rejected
 from tunewright.data.file_rows import FileRows
 from tunewright.data.paths import resolve_paths
 from tunewright.data.readers.base import Record
+from tunewright.data.synthetic import is_synthetic
 from tunewright.data.values import BAD_BYTE, NotTextError, as_text, shown, shown_list
 
 _ROWS_PER_PROGRESS = 1000
@@ -119,6 +120,7 @@ def _columns_of(config: DataConfig, labels_required: bool) -> dict[str, str]:
     if labels_required:
         columns |= {config.label: "label"}
         columns |= {config.group: "group"} if config.group else {}
+        columns |= {config.time: "time"} if config.time else {}
         columns |= dict.fromkeys(config.slices, "slices")
     return columns
 
@@ -145,6 +147,7 @@ def _to_example(
         if target is None and labels_required:
             raise _UnusableError("missing_label", f"{_named((config.label,))} empty")
         group = _key(row, config.group) if config.group is not None else None
+        time = _key(row, config.time) if config.time is not None else None
         slices = {name: _key(row, name) for name in config.slices}
     except _UnusableError as problem:
         return Rejected(source=row.source, reason=problem.reason, message=problem.message)
@@ -155,6 +158,8 @@ def _to_example(
         target=target,
         group=group,
         columns={name: value for name, value in slices.items() if value is not None},
+        time=time,
+        synthetic=is_synthetic(row.values),
     )
 
 

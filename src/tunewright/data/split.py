@@ -1,4 +1,4 @@
-"""Who is in train, dev and test: stratified, whole groups together, the same for the same seed.
+"""Who is in train, dev and test: whole groups together, the same for the same seed.
 
 Rows with equal text after normalisation always travel together, so that no split of ours puts a
 copy of a test row into train. Arrays are aligned with the examples: `targets` int64 [n] holds the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,6 +65,51 @@ def hold_out(targets: np.ndarray, groups: np.ndarray, fraction: float, seed: int
             chosen[rows] = True
             held += counts
     return chosen
+
+
+NO_TIME = np.iinfo(np.int64).min
+"""In an array of times: the row has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeCut:
+    """Which rows are the latest."""
+
+    held: np.ndarray
+    """bool [n], True for held-out rows."""
+
+    time: int | None
+    """From this time on rows are held out; None where no line can be drawn."""
+
+    ties: int
+    """Rows that have exactly this time, and stay on one side."""
+
+
+def hold_out_latest(times: np.ndarray, groups: np.ndarray, fraction: float) -> TimeCut:
+    """Choose the latest groups, about `fraction` of the rows.
+
+    A group is as late as its latest row, so nothing that is kept is later than the line. Rows of
+    the same time are not divided: the line is drawn between two times, where the number of rows
+    comes nearest to what is wanted. Groups without any time stay behind.
+
+    Args:
+        times: int64 [n], `NO_TIME` where a row has none.
+        groups: int64 [n].
+        fraction: share of all rows.
+    """
+    _, numbers = np.unique(groups, return_inverse=True)
+    latest = np.full(int(numbers.max()) + 1 if len(numbers) else 0, NO_TIME)
+    np.maximum.at(latest, numbers, times)
+    of_row = latest[numbers]
+    points, counts = np.unique(of_row[of_row != NO_TIME], return_counts=True)
+    held_from = np.cumsum(counts[::-1])[::-1]  # rows held out when the line is drawn at a point
+    possible = held_from < len(times)
+    if not possible.any():
+        return TimeCut(held=np.zeros(len(times), dtype=bool), time=None, ties=0)
+    distance = np.where(possible, np.abs(held_from - fraction * len(times)), np.inf)
+    at = int(distance.argmin())
+    line = int(points[at])
+    return TimeCut(held=of_row >= line, time=line, ties=int(counts[at]))
 
 
 def assign_folds(targets: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:

@@ -16,12 +16,12 @@ from tunewright.audit.similar import (
     jaccard,
 )
 from tunewright.core.hashing import hash_bytes
-from tunewright.curate.output import plain
 from tunewright.curate.repairs.base import CurateRow, Dropped, Repair
 from tunewright.data.content import Content, Conversation, Preference, Rated, Similar, said
 from tunewright.data.example import Source
 from tunewright.data.json_text import write_json_text
 from tunewright.data.normalise import normalise
+from tunewright.data.plain import plain
 
 _PERMUTATIONS, _BANDS, _SEED = 128, 32, 42
 _NOWHERE = Source(file="", row=0)
