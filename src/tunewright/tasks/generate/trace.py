@@ -95,6 +95,17 @@ class Tracer:
                 return self._by_beginnings(skeleton, messages, tools, text)
         return _placed(skeleton, bodies, text)
 
+    def keeps_texts(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> bool:
+        """Whether the template writes these texts as they are, but for white space at their ends.
+
+        Raises:
+            UnrenderableError: when it refuses the conversation.
+        """
+        text = self._template.render(messages, tools)
+        return _fitted(self.skeleton(messages, tools), messages, text) is not None
+
     def skeleton(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
     ) -> Skeleton:
@@ -270,8 +281,8 @@ def _fitted(
     """The texts, each as it is or without white space at its ends, if they give this text."""
     bodies: list[str] = []
     at = done = 0
-    starts = [slot.start for slot in skeleton.slots[1:]]
-    for slot, following in zip(skeleton.slots, [*starts, len(skeleton.text)], strict=True):
+    bounds = [*(slot.start for slot in skeleton.slots), len(skeleton.text)]
+    for slot, following in zip(skeleton.slots, bounds[1:], strict=True):
         before = skeleton.text[done : slot.start]
         if not text.startswith(before, at):
             return None
