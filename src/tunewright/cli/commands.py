@@ -56,6 +56,8 @@ def init(
     test: Annotated[str | None, typer.Option(help="A test file of its own.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Text column (may be repeated).")] = None,
     label: Annotated[str | None, typer.Option(help="Label column.")] = None,
+    schema: data_commands.SchemaOption = None,
+    columns: data_commands.ColumnsOption = None,
     model: Annotated[str | None, typer.Option(help="Base model: folder or name.")] = None,
     sample: Annotated[
         str | None, typer.Option(help="Copy a bundled sample instead: support_desk.")
@@ -70,7 +72,14 @@ def init(
     from tunewright.cli import init as command
 
     wanted = command.InitOptions(
-        files=files or [], test=test, text=text or [], label=label, model=model, sample=sample
+        files=files or [],
+        test=test,
+        text=text or [],
+        label=label,
+        schema=schema,
+        columns=columns or [],
+        model=model,
+        sample=sample,
     )
     command.run(wanted, out, force=force, as_json=json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,17 @@ from tunewright.core.text import printable, shortened
 from tunewright.core.units import format_count
 from tunewright.data.detect import Detection, detect
 from tunewright.data.paths import resolve_paths
+from tunewright.data.propose import Proposal, propose
 from tunewright.data.values import BAD_BYTE
 from tunewright.models.resolve import resolve_model
 from tunewright.workflow.config import ProjectConfig
+from tunewright.workflow.desk import field_columns
 
-_LABELS_SHOWN = 8
-_NAME_CHARACTERS = 40
-_ELSEWHERE = "name another place with --out"
-_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
+ELSEWHERE = "name another place with --out"
 _DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_NAME_CHARACTERS = 40
+_LABELS_SHOWN = 8
+_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +44,28 @@ class InitOptions:
     test: str | None
     text: list[str]
     label: str | None
+    schema: str | None
+    columns: list[str]
     model: str | None
     sample: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewProject:
+    """What goes into a project file."""
+
+    file: Path
+    proposal: Proposal
+    train: list[str]
+    """As the person wrote it."""
+
+    test: str | None
+    pinned: dict[str, Any]
+    """How the files are read."""
+
+    model: str | None
+    notes: list[str]
+    """What was assumed, as sentences."""
 
 
 def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
@@ -58,33 +81,64 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
             expected="tunewright init YOUR_FILE.csv",
             fix="try `tunewright init --sample support_desk` to see it work",
         )
-    detection = detect(options.files, Path.cwd(), text=options.text, label=options.label)
-    columns = _columns(options, detection)
-    notes = list(detection.assumptions)
+    proposal = propose(
+        options.files,
+        Path.cwd(),
+        row_schema=options.schema,
+        columns=field_columns(options.columns),
+        text=options.text,
+        label=options.label,
+    )
+    notes = list(proposal.assumptions)
     test = options.test or _sibling_test(options.files, notes)
     if test is not None:
         resolve_paths(test, Path.cwd())
+    others = [*options.files[1:], *([test] if test else [])]
+    project = NewProject(
+        file=out,
+        proposal=proposal,
+        train=options.files,
+        test=test,
+        pinned=_pinned(proposal.detection, others, notes),
+        model=_model(options.model, out, notes),
+        notes=notes,
+    )
+    if proposal.task == "classify":
+        _write_classification(project, as_json=as_json)
+    else:
+        from tunewright.cli.init_rows import write_rows_project
+
+        write_rows_project(project, as_json=as_json)
+
+
+def _write_classification(project: NewProject, *, as_json: bool) -> None:
+    """The project of a table of texts and labels."""
+    out, detection, test = project.file, project.proposal.detection, project.test
+    columns = _columns(detection)
     document = project_text(
         detection,
-        files=options.files,
+        files=project.train,
         test=test,
         columns=columns,
-        pinned=_pinned(detection, [*options.files[1:], *([test] if test else [])], notes),
-        model=_model(options.model, out, notes),
+        pinned=project.pinned,
+        model=project.model,
         out=out,
     )
-    write_text(out, document, _ELSEWHERE)
+    write_text(out, document, ELSEWHERE)
+    doubts = project.proposal.doubts
     if as_json:
-        print_json(_described(out, detection, columns, test, notes))
+        print_json(_described(out, detection, columns, test, project.notes, doubts))
     else:
-        _show(out, detection, columns, test, notes)
+        _show(detection, columns, test)
+        show_notes(project.notes, doubts)
+        show_next(out, ("check", "plan", "run"))
 
 
 def _refuse_place(out: Path, options: InitOptions, *, force: bool) -> None:
     """Only a project file may be replaced, and only when that is asked for."""
     named = [*options.files, *([options.test] if options.test else [])]
     if any(same_file(out, path) for path in files_of(named, Path.cwd())):
-        raise ConfigError("this is a data file", file=out, field="--out", fix=_ELSEWHERE)
+        raise ConfigError("this is a data file", file=out, field="--out", fix=ELSEWHERE)
     if not out.exists():
         place = next(folder for folder in out.absolute().parents if folder.exists())
         if not place.is_dir():
@@ -93,14 +147,14 @@ def _refuse_place(out: Path, options: InitOptions, *, force: bool) -> None:
                 file=out,
                 field="--out",
                 found=f"'{place}' is a file, not a folder",
-                fix=_ELSEWHERE,
+                fix=ELSEWHERE,
             )
     elif not _is_project(out):
         raise ConfigError(
             "the file is there already, and it is not a project file",
             file=out,
             field="--out",
-            fix=f"{_ELSEWHERE}, or remove this one yourself",
+            fix=f"{ELSEWHERE}, or remove this one yourself",
         )
     elif not force:
         raise ConfigError(
@@ -154,32 +208,17 @@ def _with_sample(options: InitOptions, folder: Path) -> InitOptions:
         test=paths["test.csv"],
         text=options.text,
         label=options.label,
+        schema=options.schema,
+        columns=options.columns,
         model=options.model,
         sample=None,
     )
 
 
-def _columns(options: InitOptions, detection: Detection) -> Columns:
+def _columns(detection: Detection) -> Columns:
     """The columns, as the person named them or as they were recognised."""
     known = [column.name for column in detection.columns]
-    text, label = detection.text, detection.label
-    if not text or label is None:
-        raise DataError(
-            "this does not look like a table of texts and labels",
-            file=detection.files[0],
-            found=detection.why_no_task or f"the columns {', '.join(known)}",
-            expected="a column with texts and a column with few different labels",
-            fix="name the columns: `tunewright init FILE --text COLUMN --label COLUMN`",
-        )
-    if detection.task is None and options.label is None:
-        raise DataError(
-            "this column holds no labels to classify by",
-            file=detection.files[0],
-            field=label,
-            found=detection.why_no_task,
-            expected="a few different labels, each in several rows",
-            fix=detection.no_task_fix,
-        )
+    text, label = detection.text, str(detection.label)
     unreadable = next((name for name in (*text, label) if BAD_BYTE.search(name)), None)
     if unreadable is not None:
         raise DataError(
@@ -224,7 +263,12 @@ def _pinned(first: Detection, others: list[str], notes: list[str]) -> dict[str, 
 
 
 def _described(
-    out: Path, detection: Detection, columns: Columns, test: str | None, notes: list[str]
+    out: Path,
+    detection: Detection,
+    columns: Columns,
+    test: str | None,
+    notes: list[str],
+    doubts: Sequence[str],
 ) -> dict[str, Any]:
     return {
         "project": str(out),
@@ -243,27 +287,12 @@ def _described(
         "rejected_rows": detection.rejected_rows,
         "complete": detection.complete,
         "assumptions": notes,
-        "doubts": detection.doubts,
+        "doubts": list(doubts),
     }
 
 
-def _reading(detection: Detection) -> str:
-    """How the files are read, in one line."""
-    parts = [detection.format.upper() if detection.format != "text" else "plain text"]
-    parts += [detection.encoding] if detection.encoding else []
-    if detection.delimiter is not None:
-        parts.append(_DELIMITERS.get(detection.delimiter, repr(detection.delimiter)))
-    if detection.header is not None:
-        parts.append("a header" if detection.header else "no header")
-    rows = format_count(detection.rows_read, "row")
-    looked = rows if detection.complete else f"the first {rows} looked at"
-    return f"{', '.join(detection.files)}: {', '.join(parts)}; {looked}"
-
-
-def _show(
-    out: Path, detection: Detection, columns: Columns, test: str | None, notes: list[str]
-) -> None:
-    console.print(_reading(detection), markup=False, soft_wrap=True)
+def _show(detection: Detection, columns: Columns, test: str | None) -> None:
+    console.print(reading(detection), markup=False, soft_wrap=True)
     if test is not None:
         console.print(f"Test set, sealed until the end: {test}", markup=False, soft_wrap=True)
     console.print()
@@ -276,7 +305,7 @@ def _show(
         uses[columns.group] = "group?"
     for column in detection.columns:
         table.add_row(
-            escape(_named(column.name)),
+            escape(shown_name(column.name)),
             uses.get(column.name, "[dim]-[/dim]"),
             f"{column.distinct:,}",
             f"{column.filled:,}",
@@ -284,38 +313,54 @@ def _show(
         )
     console.print(table)
     counts = list(detection.label_counts.items())
-    shown = ", ".join(f"{_named(label)} ({count:,})" for label, count in counts[:_LABELS_SHOWN])
+    shown = ", ".join(f"{shown_name(label)} ({count:,})" for label, count in counts[:_LABELS_SHOWN])
     more = ", ..." if len(counts) > _LABELS_SHOWN else ""
     whole = "" if detection.complete else f" in the first {detection.rows_read:,} rows"
     if counts:
         console.print(f"\n{format_count(len(counts), 'label')}{whole}: {shown}{more}", markup=False)
+
+
+def reading(detection: Detection) -> str:
+    """How the files are read, in one line."""
+    parts = [detection.format.upper() if detection.format != "text" else "plain text"]
+    parts += [detection.encoding] if detection.encoding else []
+    if detection.delimiter is not None:
+        parts.append(_DELIMITERS.get(detection.delimiter, repr(detection.delimiter)))
+    if detection.header is not None:
+        parts.append("a header" if detection.header else "no header")
+    rows = format_count(detection.rows_read, "row")
+    looked = rows if detection.complete else f"the first {rows} looked at"
+    return f"{', '.join(detection.files)}: {', '.join(parts)}; {looked}"
+
+
+def show_notes(notes: Sequence[str], doubts: Sequence[str]) -> None:
+    """What was assumed, and what a person should look at."""
     if notes:
         console.print("\nAssumed:", style="dim")
         _items(notes, "·")
-    if detection.doubts:
+    if doubts:
         console.print("\nLook at this first:", style="yellow")
-        _items(detection.doubts, "!", style="yellow")
-    _show_next(out)
+        _items(doubts, "!", style="yellow")
 
 
-def _items(notes: list[str], mark: str, style: str = "") -> None:
+def show_next(out: Path, steps: Sequence[str]) -> None:
+    """The commands that follow: on lines of their own where one line would break them."""
+    place = "" if out == Path("tunewright.yaml") else f" {out}"
+    commands = [f"tunewright {step}{place}" for step in steps]
+    line = f"Wrote {out}. Next: {', '.join(commands)}"
+    if cell_len(line) > console.width:
+        line = "\n  ".join([f"Wrote {out}. Next:", *commands])
+    console.print(f"\n{line}", markup=False, soft_wrap=True)
+
+
+def shown_name(name: str) -> str:
+    """A label or a column name on one line of a table, however long it is and whatever it holds."""
+    return printable(" ".join(shortened(name, _NAME_CHARACTERS).splitlines()))
+
+
+def _items(notes: Sequence[str], mark: str, style: str = "") -> None:
     """Each under its mark; where it is wrapped, the further lines stand under the first."""
     for note in notes:
         for number, line in enumerate(Text(note).wrap(console, console.width - 2)):
             start = " " if number else mark
             console.print(f"{start} {line.plain.rstrip()}", style=style, markup=False)
-
-
-def _show_next(out: Path) -> None:
-    """The commands that follow: on lines of their own where one line would break them."""
-    place = "" if out == Path("tunewright.yaml") else f" {out}"
-    steps = [f"tunewright {step}{place}" for step in ("check", "plan", "run")]
-    line = f"Wrote {out}. Next: {', '.join(steps)}"
-    if cell_len(line) > console.width:
-        line = "\n  ".join([f"Wrote {out}. Next:", *steps])
-    console.print(f"\n{line}", markup=False, soft_wrap=True)
-
-
-def _named(name: str) -> str:
-    """A label or a column name on one line of a table, however long it is and whatever it holds."""
-    return printable(" ".join(shortened(name, _NAME_CHARACTERS).splitlines()))

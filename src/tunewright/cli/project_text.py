@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,11 @@ def project_text(
         out: where the project file goes: relative paths start there.
     """
     data = [
-        f"  train: {_yaml([relative_path(f, out) for f in files])}",
-        f"  test: {_yaml(relative_path(test, out))}"
-        if test
-        else "  # test: test.csv          "
-        "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
+        *_split_lines(files, test, out),
         f"  text: {_yaml(list(columns.text))}",
         f"  label: {_yaml(columns.label)}",
+        *_group_lines(columns.group),
     ]
-    if columns.group:
-        data += [
-            "  # Rows of one group are never divided between train and test. Remove the # if such",
-            "  # rows belong together:",
-            f"  # group: {_yaml(columns.group)}",
-        ]
     if columns.slices:
         data.append(
             f"  slices: {_yaml(list(columns.slices), always_list=True)}   "
@@ -83,6 +75,73 @@ def project_text(
         metric=metric,
         labels=_label_lines(detection),
     )
+
+
+def rows_project_text(
+    *,
+    task: str,
+    row_schema: str,
+    columns: Mapping[str, tuple[str, str]],
+    files: list[str],
+    test: str | None,
+    group: str | None,
+    pinned: dict[str, Any],
+    model: str | None,
+    out: Path,
+) -> str:
+    """The commented project file of rows that are not texts with labels.
+
+    Args:
+        task: what such rows are for.
+        row_schema: how they are laid out.
+        columns: field to its column and what it holds; an empty name where there is none.
+        files: the training files as the person wrote them.
+        test: the test file, if there is one.
+        group: a column whose equal values may belong together.
+        pinned: how the files are read.
+        model: the base model.
+        out: where the project file goes: relative paths start there.
+    """
+    named = {field: f"    {field}: {_yaml(column)}" for field, (column, _) in columns.items()}
+    width = max(map(len, named.values()), default=0)
+    data = [
+        *_split_lines(files, test, out),
+        f"  row_schema: {row_schema}",
+        "  columns:   # field of a row: the column that holds it",
+        *(f"{line.ljust(width)}   # {_about(*columns[field])}" for field, line in named.items()),
+        *_group_lines(group),
+        *(f"  {name}: {_yaml(value)}" for name, value in pinned.items()),
+    ]
+    return _ROWS_TEMPLATE.format(
+        task=task,
+        data="\n".join(data),
+        model=f"model: {_yaml(model)}" if model else "# model: ./my-model",
+    )
+
+
+def _about(column: str, about: str) -> str:
+    return about if column else "no column: the one of this name is something else"
+
+
+def _split_lines(files: list[str], test: str | None, out: Path) -> list[str]:
+    """Where the rows are."""
+    return [
+        f"  train: {_yaml([relative_path(f, out) for f in files])}",
+        f"  test: {_yaml(relative_path(test, out))}"
+        if test
+        else "  # test: test.csv          "
+        "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
+    ]
+
+
+def _group_lines(group: str | None) -> list[str]:
+    if not group:
+        return []
+    return [
+        "  # Rows of one group are never divided between train and test. Remove the # if such",
+        "  # rows belong together:",
+        f"  # group: {_yaml(group)}",
+    ]
 
 
 def _label_lines(detection: Detection) -> str:
@@ -157,6 +216,23 @@ candidates: [majority, tfidf, zero_shot, few_shot, nearest, probe, tune]
 #   search: {{trials: 6, sampler: tpe}}    # recipes tried after the learning-rate sweep
 #   curve: {{fractions: [0.125, 0.25, 0.5], seeds: 2}}
 #   final: {{seeds: 3}}
+
+seed: 0
+"""
+
+_ROWS_TEMPLATE = """\
+# A Tunewright project. `tunewright check` audits the data, `tunewright show` prints examples as a
+# model sees them; `clean`, `convert` and `split` repair the rows, write them in another layout and
+# divide them. `tunewright run`, which compares models, is for `task: classify` so far.
+# `tunewright config schema` lists every key.
+
+task: {task}
+
+data:
+{data}
+
+# A local folder or a hub name (with allow_network: true); its tokenizer and chat template count.
+{model}
 
 seed: 0
 """

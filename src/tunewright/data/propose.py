@@ -268,16 +268,11 @@ def _renamed(mapping: Mapping[str, str], table: Sequence[ColumnValues]) -> list[
 def _pinned(
     schema: type[Schema], columns: Mapping[str, str], table: Sequence[ColumnValues]
 ) -> dict[str, str]:
-    """The columns as the project file names them: where a field has the column of its own name,
-    nothing is said; where such a column means something else, that."""
+    """The columns as the project file names them. A field without one that has the name of a
+    column which means something else has an empty name."""
     names = {column.name for column in table}
-    pinned = {field: column for field, column in columns.items() if field != column}
-    if "translation" in columns:
-        return dict(columns)
-    for field in schema.fields:
-        if field.name not in columns and field.name in names:
-            pinned[field.name] = ""
-    return pinned
+    spare = [f.name for f in schema.fields if f.name not in columns and f.name in names]
+    return {**columns, **dict.fromkeys(spare, "")}
 
 
 def _unusable(schema: Schema, detection: Detection) -> tuple[int, str | None]:
@@ -393,7 +388,13 @@ def _doubts(
             f"{shown(label.name)} has only {format_count(label.distinct, 'different value')}; to "
             f"classify by it, say `--text COLUMN --label {label.name}`"
         )
-    close = [c for c in others if c.score >= max(_WORTH_SAYING, score - _CLOSE)]
+    explained = 0 if best is None else len(best.match.columns)
+    close = [
+        candidate
+        for candidate in others
+        if candidate.score >= max(_WORTH_SAYING, score - _CLOSE)
+        and len(candidate.match.columns) >= explained
+    ]
     if close:
         names = " or ".join(candidate.schema for candidate in close[:2])
         sentences.append(

@@ -62,7 +62,7 @@ class Desk:
             ConfigError: when there is neither project nor file, or names are wrong.
             DataError: when the files cannot be understood.
         """
-        mapping = columns if isinstance(columns, Mapping) else _mapping(columns or ())
+        mapping = columns if isinstance(columns, Mapping) else field_columns(columns or ())
         project = _project(targets)
         if project is not None:
             return cls._of_project(project, schema, mapping, model)
@@ -137,8 +137,12 @@ def _holds_project(path: Path) -> bool:
     return path.is_dir() and (path / "tunewright.yaml").is_file()
 
 
-def _mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """`field=column` texts as a mapping."""
+def field_columns(pairs: Sequence[str]) -> dict[str, str]:
+    """`field=column` texts, as `--map` takes them, as a mapping.
+
+    Raises:
+        ConfigError: for a text of another form.
+    """
     columns = {}
     for pair in pairs:
         name, mark, column = pair.partition("=")

@@ -103,6 +103,7 @@ class Project:
         """
         from tunewright.workflow.stages import PLAN, STAGE_NAMES, STAGES
 
+        self._refuse_other_tasks()
         if until is not None and until not in STAGE_NAMES:
             from tunewright.core.errors import nearest
 
@@ -231,6 +232,20 @@ class Project:
         session.ledger.forget_stages()
         for folder in (session.layout.trials, session.layout.store):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _refuse_other_tasks(self) -> None:
+        """Candidates and training exist for texts with labels; rows of every task can be worked
+        on."""
+        task = self.config.task
+        if task == "classify":
+            return
+        raise ConfigError(
+            f"there are no runs for `task: {task}` yet",
+            file=self.file,
+            field="task",
+            expected="task: classify",
+            fix="`tunewright check`, `show`, `clean`, `convert` and `split` work on these rows",
+        )
 
     def _refuse_missing_study(self) -> None:
         if not self.layout.ledger.exists():
