@@ -164,7 +164,7 @@ def make_rows(request: SynthesisRequest, listener: Listener | None = None) -> Sy
     )
 
 
-# -- what rows are made from ------------------------------------------------------------------------
+# -- what rows are made from --------------------------------------------------------------------
 
 
 def _gather(request: SynthesisRequest, listener: Listener) -> _Gathered:

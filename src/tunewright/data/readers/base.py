@@ -12,6 +12,7 @@ from tunewright.data.binary import refuse_binary
 from tunewright.data.encoding import find_encoding
 from tunewright.data.example import Rejected, Source
 from tunewright.data.paths import DataFile
+from tunewright.data.synthetic import SYNTHETIC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +27,11 @@ class ReadOptions:
 
     columns: tuple[str, ...] = ()
     """The columns that will be used; a reader may leave out all others. Empty means every one."""
+
+    def wants(self, name: str) -> bool:
+        """Whether a column of this name is used. The mark of synthetic rows always is, where any
+        is named."""
+        return name in self.columns or (bool(self.columns) and name == SYNTHETIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

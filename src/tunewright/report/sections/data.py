@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunewright.core.units import format_percent
 from tunewright.report.charts.labels import label_chart
 from tunewright.report.facts import Facts
 from tunewright.report.findings import SEVERITIES, finding_view, reason_words
@@ -25,6 +26,7 @@ def data_view(facts: Facts) -> dict[str, Any]:
         "lead": _lead(facts, data, unused),
         "bar": _bar(data, unused),
         "folds": data["folds"],
+        "synthetic": _synthetic(data),
         "rejected": [(reason_words(name), number) for name, number in rejected],
         "unused": unused,
         "labels": _labels(facts),
@@ -33,6 +35,15 @@ def data_view(facts: Facts) -> dict[str, Any]:
         "counts": _severity_counts(facts),
         **_files(data),
     }
+
+
+def _synthetic(data: dict[str, Any]) -> str | None:
+    """How much of what is learned from a model wrote; None where nothing is."""
+    found = data.get("synthetic") or {"rows": 0}
+    if not found["rows"]:
+        return None
+    share = format_percent(found["share"])
+    return f"{plural(found['rows'], 'row')} ({share} of those learned from)"
 
 
 def _files(data: dict[str, Any]) -> dict[str, Any]:

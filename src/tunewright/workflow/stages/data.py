@@ -73,4 +73,4 @@ def _intact(session: Session, result: dict[str, Any]) -> bool:
     return bool(_made(session) == result["made"])
 
 
-DATA = Stage("data", "Reading and splitting the data", _inputs, _run, _intact, version=4)
+DATA = Stage("data", "Reading and splitting the data", _inputs, _run, _intact, version=5)
