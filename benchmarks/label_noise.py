@@ -5,9 +5,9 @@
 FOLDER holds the public data set's `train.csv` and `test.csv` (columns `text`, `category`). Two
 kinds of noise are planted in train: another label drawn from all others, and one drawn from the
 three labels whose texts are most alike (by tf-idf), which is how people err. Dev rows are drawn
-from the same file and are as noisy. Beside what the product measures stands what nobody has in practice: the
-same comparison for rows mended with the true labels, and all of it on dev rows whose labels were
-left alone. The test set is never opened.
+from the same file and are as noisy. Beside what the product measures stands what nobody has in
+practice: the same comparison for rows mended with the true labels, on the dev rows whose labels
+were left alone. The test set is never opened.
 """
 
 from __future__ import annotations

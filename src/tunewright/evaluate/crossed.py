@@ -36,10 +36,10 @@ def compare_over_seeds(
 ) -> Comparison:
     """Mean of a less mean of b over the same items, with the luck of items and of seeds.
 
-    With one seed the comparison is that over items alone (`compare_right_wrong`,
-    `compare_scores`). With several the variance is the sum of that over items (or groups) and of
-    what the seeds add to it; the p-value is never below that of the sign-flip test over items,
-    which is honest where only a handful of items differ.
+    With one seed, or seeds that all say the same, the comparison is that over items alone
+    (`compare_right_wrong`, `compare_scores`). With several the variance is the sum of that over
+    items (or groups) and of what the seeds add to it; the p-value is never below that of the
+    sign-flip test over items, which is honest where only a handful of items differ.
 
     Args:
         scores_a: float [s, n], higher is better.
@@ -56,8 +56,9 @@ def compare_over_seeds(
     codes = group_codes(groups, first.shape[1])
     over_items = _over_items(first, second, codes, settings)
     variance, freedom = _variance(first - second, codes)
-    if len(first) == 1 or variance <= over_items.standard_error**2 * 1e-12:
-        return over_items
+    differences = first - second
+    if (differences == differences[0]).all() or variance <= 0:
+        return over_items  # the seeds add nothing
     error = math.sqrt(variance)
     p_value = max(over_items.p_value, _two_sided(over_items.difference / error, freedom))
     half = _quantile(freedom, settings.level) * error

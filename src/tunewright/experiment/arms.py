@@ -162,13 +162,15 @@ class ArmTraining:
         if count:
             rng = np.random.default_rng(derive_seed(piece.seed, "left out", fold or 0))
             rows = np.sort(rng.choice(rows, size=max(0, len(rows) - count), replace=False))
-        rows = np.repeat(rows, arm.repeat)
         added = self._set_of(arm).added
         if added is None:
-            return rows
-        # A variant is known to a training only if its original is.
-        known = np.isin(added.origins, fit) & ~np.isin(added.origins, arm.without)
-        return np.concatenate([rows, len(self._workspace.dataset.fit) + np.flatnonzero(known)])
+            return np.repeat(rows, arm.repeat)
+        # An added row is known to a training only if its origin is.
+        known = np.flatnonzero(np.isin(added.origins, rows))
+        total = len(self._workspace.dataset.fit)
+        replaced = np.bincount(added.origins[known], minlength=total)[rows]
+        repeated = np.repeat(rows, np.maximum(arm.repeat - replaced, 0))
+        return np.concatenate([repeated, total + known])
 
     def _set_of(self, arm: Arm) -> _RowSet:
         """Targets, texts and vectors of an arm's rows; those with equal additions share them."""

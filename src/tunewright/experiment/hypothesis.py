@@ -36,7 +36,8 @@ class Arm(Config):
     relabelled: dict[int, int] = Field(default_factory=dict)
     """Row to the class that it is given."""
     repeat: int = Field(default=1, ge=1)
-    """How often each row stands in the set; added rows stand in it once."""
+    """How often each row stands in the set. An added row takes the place of one of these, so sets
+    with equal `repeat` are of equal size, and are learned in the same number of steps."""
     added: str | None = None
     """File of rows to add (`AddedRows`), relative to the study."""
     added_hash: str | None = None

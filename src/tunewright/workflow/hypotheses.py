@@ -67,8 +67,13 @@ def question_of(
         yield session
 
 
-def cheap_recipe(session: Session) -> Recipe:
-    """A few epochs of the top layers, from the store: the first such strategy of the search."""
+def cheap_recipe(session: Session, repeat: int = 1) -> Recipe:
+    """A few epochs of the top layers, from the store: the first such strategy of the search.
+
+    Args:
+        session: with data and calibration.
+        repeat: how often each row stands in the set; there are so many fewer epochs.
+    """
     rows = smallest_training(session)
     calibrated = session.results["calibrate"]
     wanted = [
@@ -82,7 +87,7 @@ def cheap_recipe(session: Session) -> Recipe:
             strategy=fitting_strategies(wanted, calibrated["depth"])[0],
             hyperparameters=Hyperparameters(
                 learning_rate=_LEARNING_RATE,
-                num_train_epochs=default_epochs(rows)[0],
+                num_train_epochs=-(-default_epochs(rows)[0] // repeat),
                 per_device_train_batch_size=default_batch_size(rows),
             ),
         ),
@@ -104,7 +109,7 @@ def choose_recipe(
     quick = ArmRecipe(recipe=None, seeds=roots)
     if name == "probe":
         return quick, ""
-    recipe = cheap_recipe(session)
+    recipe = cheap_recipe(session, max(arm.repeat for arm in arms))
     chosen = ArmRecipe(recipe=recipe, seeds=roots)
     if name == "top_layers":
         return chosen, ""
