@@ -18,6 +18,7 @@ ROW_CHECKS: Registry[RowCheck] = Registry(
         "structure": f"{_HERE}.structure:Structure",
         "encoding": f"{_HERE}.encoding:Encoding",
         "personal": f"{_HERE}.personal:Personal",
+        "toxicity": f"{_HERE}.toxicity:Toxicity",
         "tokens": f"{_HERE}.tokens:TokenCheck",
     },
 )
