@@ -14,8 +14,8 @@ from tunewright.data.json_text import JsonProblemError, parse_json
 from tunewright.data.opening import open_bytes, open_text
 from tunewright.data.paths import DataFile
 from tunewright.data.readers import READERS
-from tunewright.data.readers.conll_lines import looks_tagged
 from tunewright.data.readers.base import Reader, ReadOptions
+from tunewright.data.readers.conll_lines import looks_tagged
 
 _MAGIC = {
     b"PAR1": ("parquet", "it begins with the mark of a Parquet file"),

@@ -10,6 +10,9 @@ from tunewright.data.values import shown
 
 NUMBER = re.compile(r"\s*[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?\s*")
 
+NOTHING_TELLS = "nothing tells it from the rows below"
+"""The reason for no header where there is none against one either."""
+
 _NAME = re.compile(r"[^\W\d][\w .\-/()]{0,39}")
 _MAX_NAME_WORDS = 3
 _LONGER = 3
@@ -51,7 +54,7 @@ def find_header(rows: Sequence[Sequence[str]], named: Sequence[str] = ()) -> tup
             return True, f"{shown(cell)} stands above a column of numbers"
     if all(_looks_like_name(cell) for cell in first) and _texts_below(first, below):
         return True, "it holds short names, and the rows below hold longer texts"
-    return False, "two of its fields are equal" if twice else "nothing tells it from the rows below"
+    return False, "two of its fields are equal" if twice else NOTHING_TELLS
 
 
 def _looks_like_name(cell: str) -> bool:

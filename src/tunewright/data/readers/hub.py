@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from tunewright.core.errors import DataError
@@ -127,11 +128,10 @@ def _class_names(features: Mapping[str, Any]) -> dict[str, Callable[[Any], Any]]
     """What turns numbers into the names of their classes, by column."""
     named: dict[str, Callable[[Any], Any]] = {}
     for name, feature in features.items():
-        inner = getattr(feature, "feature", None)
-        if (classes := _names_of(feature)) is not None:
-            named[name] = lambda value, classes=classes: _name(value, classes)
-        elif (classes := _names_of(inner)) is not None:
-            named[name] = lambda values, classes=classes: [_name(v, classes) for v in values or ()]
+        if (names := _names_of(feature)) is not None:
+            named[name] = partial(_name, names=names)
+        elif (names := _names_of(getattr(feature, "feature", None))) is not None:
+            named[name] = partial(_names, names=names)
     return named
 
 
@@ -145,3 +145,7 @@ def _name(value: Any, names: list[str]) -> Any:
     if value is None or not isinstance(value, int):
         return value
     return names[value] if 0 <= value < len(names) else None
+
+
+def _names(values: Any, names: list[str]) -> Any:
+    return None if values is None else [_name(value, names) for value in values]

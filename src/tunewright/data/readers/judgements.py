@@ -83,8 +83,10 @@ class JudgementsReader(Reader):
                     yield self.reject(source, "missing_document", message)
                 else:
                     query, document = queries[judged.query], documents[judged.document]
-                    values = (query.id, query.text, document.id, document.title, document.text)
-                    values = (*values, judged.relevance, file.path.name)
+                    values = (
+                        *(query.id, query.text, document.id, document.title, document.text),
+                        *(judged.relevance, file.path.name),
+                    )
                     yield Record(source=source, values=dict(zip(_COLUMNS, values, strict=True)))
         if row == 0:
             raise self.empty()

@@ -56,10 +56,10 @@ class Writer(ABC):
             UnwritableError: when the format cannot hold it; nothing of it is written then.
         """
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most formats have written all by then
         """Write what is still to be written; called once, after the last row."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most formats hold nothing
         """Give back what is held, whether or not the rows were finished."""
 
 

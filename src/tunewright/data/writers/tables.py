@@ -85,7 +85,7 @@ class TableWriter(Writer):
 
     @abstractmethod
     def is_null(self, value: object) -> bool:
-        """Whether the cell of this value looks like that of another one, which is the empty text."""
+        """Whether the cell of this value is empty, as that of an empty text is."""
 
     def check_name(self, name: str) -> None:
         """Refuse a name that the format cannot give to a column, with `UnwritableError`."""
