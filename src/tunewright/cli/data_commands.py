@@ -114,6 +114,9 @@ def split(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     schema: SchemaOption = None,
     columns: ColumnsOption = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check a folder that was divided earlier again.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite earlier parts.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -131,6 +134,7 @@ def split(
             seed=seed,
             schema=schema,
             columns=columns,
+            verify=verify,
         ),
         force=force,
         as_json=json,
@@ -148,6 +152,9 @@ def mix(
     weights: Annotated[
         str | None, typer.Option(help="Share of each data set, as `0.7,0.3`.")
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="No data set counts as larger than this.")
+    ] = None,
     to: Annotated[str | None, typer.Option("--to", help="Row schema to write.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the mixed file.")] = False,
@@ -164,6 +171,7 @@ def mix(
             rows=rows,
             temperature=temperature,
             weights=weights,
+            limit=limit,
             to=to,
             seed=seed,
         ),

@@ -99,6 +99,7 @@ def clean(job: CleanJob) -> CleanResult:
             findings=job.findings,
             confirm=job.confirm,
             files=tuple(file.name for file in inputs.files),
+            paths=tuple(file.path for file in inputs.files),
         ),
     )
     pipeline = Pipeline(repairs, inputs.schema)

@@ -108,7 +108,7 @@ def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
             fix="run `tunewright run` again",
         )
     labels: list[str] = splits["labels"]
-    columns = _columns(folder / EXAMPLES_FILE)
+    columns = example_columns(folder / EXAMPLES_FILE)
     try:
         return Dataset(
             content_hash=splits["content_hash"],
@@ -125,7 +125,7 @@ _HELD = {"content_hash", "labels", "seed", "dev", "folds"}
 """What `splits.json` holds."""
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def example_columns(path: Path) -> dict[str, list[Any]]:
     """The prepared examples, column by column."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -12,16 +12,18 @@ import numpy as np
 
 from tunewright.core.errors import DataError
 from tunewright.core.events import Notice
+from tunewright.core.files import read_json
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count
 from tunewright.data import split
 from tunewright.data.config import DataConfig
-from tunewright.data.dataset import EXAMPLES_FILE, TEST
+from tunewright.data.dataset import EXAMPLES_FILE, SPLITS_FILE, TEST, example_columns
 from tunewright.data.example import Example, Rejected
 from tunewright.data.mix import Mixture, mixture
 from tunewright.data.normalise import normalise
 from tunewright.data.paths import resolve_paths
 from tunewright.data.proof import PartKeys, leakage_proof
+from tunewright.data.synthetic import real_rows, refuse_only_synthetic
 from tunewright.data.times import Times, read_times, shown_time
 from tunewright.data.values import shown
 from tunewright.workers.base import OnEvent
@@ -49,7 +51,8 @@ def hold_out_rows(
     examples: Sequence[Example], config: DataConfig, part: str, fraction: float, seed: int,
     emit: OnEvent,
 ) -> np.ndarray:  # fmt: skip
-    """Which rows become a part of their own, as `split_by` says; bool [n].
+    """Which rows become a part of their own, as `split_by` says; bool [n]. Never one that a model
+    wrote.
 
     Args:
         examples: to be divided.
@@ -60,8 +63,14 @@ def hold_out_rows(
         emit: is told of ties, and of rows without a time.
 
     Raises:
-        DataError: when there are no times to divide by.
+        DataError: when there are no times to divide by, or every row was written by a model.
     """
+    refuse_only_synthetic(examples, part)
+    if any(example.synthetic for example in examples):
+        held = np.zeros(len(examples), dtype=bool)
+        real = np.array([not example.synthetic for example in examples])
+        held[real] = hold_out_rows(real_rows(examples), config, part, fraction, seed, emit)
+        return held
     targets, groups = split_keys(examples)
     if config.split_by != "time":
         classes = np.zeros_like(targets) if config.split_by == "random" else targets
@@ -132,24 +141,33 @@ def _times(values: list[str | None], column: str) -> list[int | None]:
         return [None] * len(values)
 
 
-def proof_of_study(folder: Path, splits: Mapping[str, Any]) -> dict[str, Any]:
-    """The proof made anew from the prepared examples of a study, without times.
+def proofs_of_study(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stored leakage proof of a study, and the one made anew from its prepared examples; both
+    without times, which are not kept.
 
     Args:
         folder: the study's `data` folder.
-        splits: what `splits.json` there holds.
-    """
-    import pyarrow.parquet as pq
 
-    columns = pq.read_table(folder / EXAMPLES_FILE).to_pydict()
+    Raises:
+        DataError: when the prepared data is missing or damaged.
+    """
+    splits = read_json(folder / SPLITS_FILE)
+    stored = splits.get("proof")
+    if stored is None:
+        return {}, {}
+    columns = example_columns(folder / EXAMPLES_FILE)
     dev = set(splits["dev"])
-    keys = {name: PartKeys() for name in splits["proof"]["parts"]}
+    keys = {name: PartKeys() for name in stored["parts"]}
     for part, id_, inputs, group in zip(
         *(columns[name] for name in ("part", "id", "inputs", "group")), strict=True
     ):
         name = "test" if part == TEST else "dev" if id_ in dev else "train"
         keys[name].add(normalised_inputs(json.loads(inputs)), group, None)
-    return leakage_proof(keys, by=splits["proof"]["by"], seed=splits["proof"]["seed"])
+    untimed = {
+        name: {**part, "first": None, "last": None} for name, part in stored["parts"].items()
+    }
+    anew = leakage_proof(keys, by=stored["by"], seed=stored["seed"])
+    return {**stored, "parts": untimed}, anew
 
 
 # -- mixtures -------------------------------------------------------------------------------------

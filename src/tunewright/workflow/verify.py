@@ -21,6 +21,7 @@ import numpy as np
 from tunewright.core.errors import DataError, GateError
 from tunewright.core.events import Notice
 from tunewright.core.files import read_json
+from tunewright.data.dividing import proofs_of_study
 from tunewright.decide.scored import metric_called
 from tunewright.experiment.curve import CurvePoint, answer_curve, measure_curve
 from tunewright.experiment.evaluator import Evaluator, Run
@@ -105,6 +106,7 @@ def _differences(
     context = {**given.context, **rescored.context()}
     evidence, verdict = compute(replace(given, context=context))
     differences = list(rescored.differences)
+    _compare("splits.proof", *proofs_of_study(session.layout.data), differences)
     _compare("evidence", stored_evidence, _plain(evidence), differences)
     _compare("verdict", stored_verdict, _plain(verdict), differences)
     taken = "; ".join([_FROM_RECORD, *rescored.from_record])

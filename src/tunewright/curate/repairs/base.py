@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from tunewright.core.hashing import hash_value
 from tunewright.data.content import Content
 from tunewright.data.example import Source
 
@@ -62,6 +61,9 @@ class RepairSetup:
 
     files: tuple[str, ...] = ()
     """Names of the files that are cleaned, as `Source.file` gives them."""
+
+    paths: tuple[Path, ...] = ()
+    """The same files."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -120,8 +122,3 @@ class Repair(ABC):
     def label(self) -> str:
         """The name as the person writes it: `drop:email`."""
         return self.name if self.setup.argument is None else f"{self.name}:{self.setup.argument}"
-
-
-def content_hash(content: Content) -> str:
-    """Hash of all that a row says, as 32 hexadecimal digits."""
-    return hash_value([content.kind, content.question, content.answer])

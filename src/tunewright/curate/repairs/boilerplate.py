@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from tunewright.audit.desk.looking import first_sentence, last_sentence
 from tunewright.curate.repairs.base import CurateRow, Repair, RepairSetup
+from tunewright.curate.repairs.copies import row_key
 from tunewright.curate.texts import map_texts
 from tunewright.data.content import ASSISTANT, USER, Content
 from tunewright.data.normalise import normalise
+from tunewright.data.proof import key_of
 
-_FEWEST_ROWS = 20
-_SMALLEST_SHARE = 0.05
-_FEWEST_WORDS = 3
-_LONGEST_CHARACTERS = 400
+_FEWEST_ROWS = 10
+_SHARE_OF_ANSWERS, _SHARE_OF_TEXTS = 0.001, 0.02
+"""Those of the check of boilerplate, so that what it lists is what goes."""
+
 _KEPT_COUNTS = 200_000
 """Different sentences counted at once; those seen only once make room for others."""
 
-_ENDS = "[.!?…。！？:]"
-_FIRST = re.compile(rf"\s*([^\n]{{1,400}}?(?:{_ENDS}(?=\s)|(?=\n)))\s*")
-_BREAK = re.compile(rf"{_ENDS}\s+|\n\s*")
-
 
 class StripBoilerplate(Repair):
-    """A sentence at the start or the end of 5 % of the texts, and of 20 rows at least, goes.
+    """A sentence at the start or the end of many texts goes: of 0.1 % of the answers, or of 2 % of
+    texts with a label, and of 10 different rows at least.
 
-    Answers, documents and texts with a label are looked at. Questions are not: an instruction that
-    many rows share is meant. Nothing goes where no other sentence would remain.
+    Questions are not looked at: an instruction that many rows share is meant. Nothing goes where no
+    other sentence would remain.
     """
 
     name: ClassVar[str] = "strip_boilerplate"
@@ -53,20 +52,24 @@ class StripBoilerplate(Repair):
     def survey(self, rows: Iterable[CurateRow]) -> bool:
         first: Counter[str] = Counter()
         last: Counter[str] = Counter()
-        texts = 0
+        seen: set[bytes] = set()
         for row in rows:
+            key = key_of("\0".join(row_key(row.content)))
+            if key in seen:  # copies of a row make nothing common
+                continue
+            seen.add(key)
             in_row: list[set[str]] = [set(), set()]
             for piece in row.content.pieces():
                 if piece.role == self._role:
-                    texts += 1
                     for place, find in enumerate((first_sentence, last_sentence)):
                         found = find(piece.text)
-                        if found is not None:
+                        if found:
                             in_row[place].add(normalise(found))
             for counts, sentences in zip((first, last), in_row, strict=True):
                 counts.update(sentences)
                 _forget_rare(counts)
-        wanted = max(_FEWEST_ROWS, math.ceil(_SMALLEST_SHARE * texts))
+        share = _SHARE_OF_TEXTS if self._role == USER else _SHARE_OF_ANSWERS
+        wanted = max(_FEWEST_ROWS, math.ceil(share * len(seen)))
         new_first = {s for s, n in first.items() if n >= wanted} - self.first
         new_last = {s for s, n in last.items() if n >= wanted} - self.last
         self.first |= new_first
@@ -92,37 +95,15 @@ class StripBoilerplate(Repair):
         return _without(text, last_sentence, self.last, str.rstrip, from_start=False)
 
 
-def first_sentence(text: str) -> str | None:
-    """The first sentence or line of a text that has more than that."""
-    found = _FIRST.match(text)
-    if found is None or found.end() >= len(text):
-        return None
-    return _worth_counting(found[1])
-
-
-def last_sentence(text: str) -> str | None:
-    """The last sentence or line of a text that has more than that."""
-    body = text.strip()
-    tail = body[-_LONGEST_CHARACTERS - 10 :]
-    start = max((found.end() for found in _BREAK.finditer(tail)), default=0)
-    return _worth_counting(tail[start:]) if start else None
-
-
-def _worth_counting(sentence: str) -> str | None:
-    """A sentence of several words; what is longer than 400 characters is a text of its own."""
-    short = len(sentence) <= _LONGEST_CHARACTERS
-    return sentence if short and len(sentence.split()) >= _FEWEST_WORDS else None
-
-
 def _without(
     text: str,
-    find: Callable[[str], str | None],
+    find: Callable[[str], str],
     known: set[str],
     tidy: Callable[[str], str],
     *,
     from_start: bool,
 ) -> str:
-    while known and (sentence := find(text)) is not None and normalise(sentence) in known:
+    while known and (sentence := find(text)) and normalise(sentence) in known:
         if from_start:
             rest = tidy(text[text.index(sentence) + len(sentence) :])
         else:

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from tunewright.core.errors import ConfigError, DataError, nearest
 from tunewright.core.units import format_count
-from tunewright.curate.repairs.base import CurateRow, Dropped, Repair, RepairSetup, content_hash
+from tunewright.curate.repairs.base import CurateRow, Dropped, Repair, RepairSetup
 from tunewright.data.content import Content, Labelled, Tagged
+from tunewright.data.example import example_id
 from tunewright.data.values import shown
 
 REJECTED = "rejected"
@@ -27,9 +28,10 @@ Place = tuple[str, int]
 class Drop(Repair):
     """`drop:FINDING` drops the rows that the last `check` listed under a finding.
 
-    A row is known by its file, its number and, where the list has it, the hash of its content: a
-    list that was made of other data is refused. `drop:rejected` drops the rows of the last run's
-    `rejected.jsonl` (leaked ones among them); rows that cannot be read are never written anyway.
+    A row is known by its file, its number and, where the list has it, the hash of its content. A
+    list of other contents, or one that is older than the file, is refused. `drop:rejected` drops
+    the rows of the last run's `rejected.jsonl` (leaked ones among them); rows that cannot be read
+    are never written anyway.
     """
 
     name: ClassVar[str] = "drop"
@@ -44,6 +46,7 @@ class Drop(Repair):
         self._listed: dict[Place, dict[str, Any]] = {}
         self._elsewhere = 0
         if self.path is not None:
+            self._refuse_older(self.path)
             for line in read_lines(self.path):
                 place = _place(line, self.path)
                 if place[0] in setup.files:
@@ -61,8 +64,8 @@ class Drop(Repair):
         if line is None:
             return row.content
         self._met.add(place)
-        expected = line.get("content_hash")
-        if expected is not None and expected != content_hash(row.content):
+        expected = line.get("id")
+        if isinstance(expected, str) and not _is_example(row, expected):
             raise DataError(
                 f"this row is not the one that `check` listed under '{self.finding}'",
                 file=row.source.file,
@@ -109,6 +112,17 @@ class Drop(Repair):
             found=", ".join(known) or "no lists: nothing has been checked here",
             fix=f"did you mean 'drop:{near}'?" if near else _CHECK_AGAIN,
         )
+
+    def _refuse_older(self, path: Path) -> None:
+        listed = path.stat().st_mtime
+        newer = next((f for f in self.setup.paths if f.stat().st_mtime > listed), None)
+        if newer is not None:
+            raise DataError(
+                "the file was changed after it was checked, so its rows may be others now",
+                file=newer,
+                found=f"a list that is older: {path}",
+                fix=_CHECK_AGAIN,
+            )
 
     def _known(self) -> list[str]:
         return sorted({path.stem for f in self.setup.findings for path in f.glob("*.jsonl")})
@@ -228,6 +242,16 @@ class Relabel(Repair):
             self._changes[place] = change
         else:
             self._elsewhere += 1
+
+
+def _is_example(row: CurateRow, expected: str) -> bool:
+    """Whether a row has the content of the example with this id; see `data/example.py`."""
+    content = row.content
+    if not isinstance(content, Labelled):
+        return True
+    label = None if content.label is None else content.label.strip()
+    found = example_id(content.texts, label, row.group)
+    return expected == found or expected.startswith(f"{found}-")
 
 
 def _places_of(folder: Path, finding: str) -> Iterator[Path]:

@@ -76,7 +76,7 @@ class RemoveToxic(Repair):
 
     @cached_property
     def _is_toxic(self) -> Callable[[str], bool]:
-        from tunewright.audit.desk.toxic import is_toxic
+        from tunewright.audit.desk.toxicity import is_toxic
 
         return is_toxic
 
