@@ -19,6 +19,9 @@ ROW_CHECKS: Registry[RowCheck] = Registry(
         "encoding": f"{_HERE}.encoding:Encoding",
         "personal": f"{_HERE}.personal:Personal",
         "toxicity": f"{_HERE}.toxicity:Toxicity",
+        "mentions": f"{_HERE}.mentions:Mentions",
+        "language": f"{_HERE}.language:Language",
+        "tags": f"{_HERE}.tags:Tags",
         "tokens": f"{_HERE}.tokens:TokenCheck",
     },
 )
