@@ -12,7 +12,7 @@ from typing import Any
 
 from tunewright.data.content import Content
 from tunewright.data.json_text import JsonProblemError, parse_json, write_json_text
-from tunewright.data.schemas.base import Schema
+from tunewright.data.schemas.base import CannotHoldError, Schema, UnusableRowError
 
 Path = tuple[str | int, ...]
 """The way to a value in a row: a column, then keys and places in lists."""
@@ -21,17 +21,43 @@ Path = tuple[str | int, ...]
 def changed_values(
     values: Mapping[str, object], schema: Schema, old: Content, new: Content
 ) -> dict[str, object]:
-    """The values of a row whose content has become another one.
+    """The values of a row whose content has become another one: read again, they say `new`.
 
     Raises:
         CannotHoldError: when the schema has no place for the new content.
     """
-    before, after = schema.write(old), schema.write(new)
+    narrow = _narrowed(schema, values)
+    before, after = narrow.write(old), narrow.write(new)
     for column in before.keys() - after.keys():  # nothing to say there any more
         after[column] = "" if isinstance(values.get(column), str) else None
     merged = _merge(dict(values), before, after)
     assert isinstance(merged, dict)
-    return merged
+    if _says(narrow, merged, new):
+        return merged
+    # The file says it in a way that the schema would not write; then it is written anew.
+    used = schema.used_columns()
+    anew = {column: after.get(column) if column in used else values[column] for column in values}
+    anew |= after
+    if _says(schema, anew, new):
+        return anew
+    raise CannotHoldError("the row cannot say it in the way that its file is written")
+
+
+def _narrowed(schema: Schema, values: Mapping[str, object]) -> Schema:
+    """The schema without the optional columns that the row does not have."""
+    absent = {
+        field.name: ""
+        for field in schema.fields
+        if not field.required and schema.columns.get(field.name) not in values
+    }
+    return type(schema)({**schema.columns, **absent}) if absent else schema
+
+
+def _says(schema: Schema, values: Mapping[str, object], content: Content) -> bool:
+    try:
+        return schema.read(values) == content
+    except UnusableRowError:
+        return False
 
 
 def _merge(original: object, before: object, after: object) -> object:

@@ -12,6 +12,7 @@ from tunewright.curate.inputs import Inputs, refuse_input
 from tunewright.curate.ledger import rejected_of
 from tunewright.curate.rejected import RejectedWriter
 from tunewright.curate.repairs.base import CurateRow
+from tunewright.data.adapt import adapt
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Rejected
 from tunewright.data.mix import MixConfig, Mixture, mixture
@@ -22,6 +23,8 @@ from tunewright.data.writers.base import UnwritableError
 
 SOURCE = "_source"
 """The column that says from which file a row was drawn."""
+
+_CANNOT_HOLD = "cannot_hold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +88,12 @@ def mix_files(job: MixJob) -> MixResult:
     names = _refuse_twice(inputs)
     refuse_input(job.out, [file for one in inputs for file in one.files], force=job.force)
     target = _target(job, inputs)
-    for one, name in zip(inputs, names, strict=True):
-        _refuse_foreign(one.schema, target, name)
     listed = RejectedWriter(rejected_of(job.out))
     with listed:
         usable = [_Counted(one, target, listed) for one in inputs]
         for counted, name in zip(usable, names, strict=True):
             if not counted.rows:
-                raise DataError("no row of this data set can be used", file=name)
+                raise _none_usable(counted, name, target)
         drawn = mixture([len(one.rows) for one in usable], job.mix, job.seed)
         _write(job.out, drawn, [one.values(drawn, at) for at, one in enumerate(usable)], names)
         listed.finish()
@@ -117,11 +118,13 @@ class _Counted:
         self.rows: list[int] = []
         """Places of usable rows among all rows."""
         self.rejected = 0
+        self.first_rejected: Rejected | None = None
         for at, row in enumerate(inputs.rows()):
             found = row if isinstance(row, Rejected) else self._converted(row)
             if isinstance(found, Rejected):
                 listed.add(found)
                 self.rejected += 1
+                self.first_rejected = self.first_rejected or found
             else:
                 self.rows.append(at)
 
@@ -142,9 +145,9 @@ class _Counted:
         if schema.name == target.name and schema.columns == target.columns:
             return dict(row.values)
         try:
-            values = target.write(row.content)
+            values = target.write(adapt(row.content, target))
         except CannotHoldError as problem:
-            return Rejected(source=row.source, reason="cannot_hold", message=str(problem))
+            return Rejected(source=row.source, reason=_CANNOT_HOLD, message=str(problem))
         for name, value in row.values.items():
             if name not in row.used:
                 values[_free(name, values, target)] = value
@@ -168,16 +171,17 @@ def _target(job: MixJob, inputs: Sequence[Inputs]) -> Schema:
     return same if same is not None else kind({field.name: field.name for field in kind.fields})
 
 
-def _refuse_foreign(schema: Schema, target: Schema, name: str) -> None:
-    if schema.name == target.name or issubclass(schema.holds[0], target.holds):
-        return
-    raise ConfigError(
-        f"rows that are read as {schema.name} cannot be written as {target.name}",
+def _none_usable(counted: _Counted, name: str, target: Schema) -> DataError:
+    first = counted.first_rejected
+    assert first is not None
+    return DataError(
+        "no row of this data set can be used",
         file=name,
-        field="--to",
-        expected=f"{', '.join(kind.kind for kind in target.holds)}",
-        found=schema.holds[0].kind,
-        fix=f"name another --to, or `tunewright convert {name} rows.jsonl --to {target.name}`",
+        row=first.source.row,
+        field="--to" if first.reason == _CANNOT_HOLD else None,
+        found=first.message,
+        expected=f"rows that can be written as {target.name}",
+        fix="name another --to, or leave the data set out",
     )
 
 
