@@ -51,6 +51,9 @@ class _Division:
 
     broken: bool
 
+    open_end: bool
+    """Whether the first row that is broken has a quote that is not closed to the end."""
+
     @property
     def rank(self) -> tuple[float, int, bool, int, int]:
         is_tab = self.delimiter == "\t"
@@ -58,13 +61,14 @@ class _Division:
         return (self.share, self.known_names, is_tab, self.field_count, rarity)
 
 
-def find_dialect(lines: list[str], wanted: str | None) -> Dialect:
+def find_dialect(lines: list[str], wanted: str | None, *, cut: bool = False) -> Dialect:
     """Work out the dialect from the first lines of a file (line ends unchanged).
 
     The delimiter is the one that divides the most rows into the same number of fields, two or
     more; a file that none divides has one column. `wanted` settles the delimiter. Quotes are plain
     characters in a tab-separated file where reading them as quotes breaks rows that are otherwise
-    alike.
+    alike. That all rows have one field says nothing: there a quote that is open where the lines
+    were `cut` off may be closed below.
     """
     best = _best(lines) if wanted is None else _divide(lines, wanted)
     if best is None:
@@ -72,7 +76,8 @@ def find_dialect(lines: list[str], wanted: str | None) -> Dialect:
     quoted = True
     if best.delimiter == "\t" and best.broken:
         unquoted = _divide(lines, best.delimiter, quoted=False)
-        if unquoted.share == 1:
+        goes_on = cut and best.open_end and unquoted.field_count == 1
+        if unquoted.share == 1 and not goes_on:
             best, quoted = unquoted, False
     return Dialect(
         delimiter=best.delimiter,
@@ -113,10 +118,12 @@ def _divide(lines: list[str], delimiter: str, *, quoted: bool = True) -> _Divisi
     counts = Counter(len(row.fields) for row in rows if row.problem is None)
     field_count, agreeing = counts.most_common(1)[0] if counts else (0, 0)
     first = rows[0].fields if rows else []
+    problem = next((row.problem for row in rows if row.problem is not None), None)
     return _Division(
         delimiter=delimiter,
         field_count=field_count,
         share=agreeing / len(rows) if rows else 0.0,
         known_names=sum(is_known_name(name) for name in first),
-        broken=any(row.problem is not None for row in rows),
+        broken=problem is not None,
+        open_end=problem is not None and "never closed" in problem,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 
 
 class JsonProblemError(Exception):
@@ -44,11 +45,13 @@ def write_json_text(value: object) -> str:
     Raises:
         TypeError: for a value that JSON cannot hold.
     """
+    if type(value) is str:
+        return encode_basestring(value)
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping):
+        return encode_basestring(value)
+    if isinstance(value, dict | Mapping):
         pairs = (f"{_key(name)}: {write_json_text(item)}" for name, item in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list | tuple):
@@ -59,7 +62,7 @@ def write_json_text(value: object) -> str:
 def _key(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"an object has the key {name!r}, which is no text")
-    return json.dumps(name, ensure_ascii=False)
+    return encode_basestring(name)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -19,7 +19,7 @@ def plain(value: object) -> object:
     Raises:
         NotTextError: for binary data and other values that no text stands for.
     """
-    if value is None or isinstance(value, str | bool):
+    if type(value) is str or value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):
         return Number(value)
@@ -41,7 +41,9 @@ def canonical(value: object) -> str:
 
 
 def _ordered(value: object) -> object:
-    if isinstance(value, Mapping):
+    if type(value) is str:
+        return value
+    if isinstance(value, dict | Mapping):
         return {name: _ordered(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
         return [_ordered(item) for item in value]

@@ -37,10 +37,10 @@ class CsvReader(Reader):
     def __init__(self, file: DataFile, options: ReadOptions) -> None:
         super().__init__(file, options)
         self._encoding = self.find_encoding(file)
-        sample = self._sample()
+        sample, cut = self._sample()
         if not any(line.strip() for line in sample):
             raise self.empty()
-        self._dialect = find_dialect(sample, options.delimiter or self.delimiter)
+        self._dialect = find_dialect(sample, options.delimiter or self.delimiter, cut=cut)
         first = next(self._rows(), None)
         if first is None:
             raise self.empty()
@@ -102,13 +102,15 @@ class CsvReader(Reader):
             len(fields) == 1 and self._dialect.field_count > 1 and not fields[0].strip()
         )
 
-    def _sample(self) -> list[str]:
-        """The first lines, without the one at which the sample was cut."""
+    def _sample(self) -> tuple[list[str], bool]:
+        """The first lines, and whether others follow; not the line at which the text was cut."""
         with open_text(self.file, self._encoding, newline="") as stream:
             text = stream.read(SAMPLE_CHARACTERS)
-        if len(text) == SAMPLE_CHARACTERS:
+        cut = len(text) == SAMPLE_CHARACTERS
+        if cut:
             text = text[: text.rfind("\n") + 1] or text
-        return list(islice(StringIO(text, newline=""), SAMPLE_LINES))
+        lines = list(islice(StringIO(text, newline=""), SAMPLE_LINES + 1))
+        return lines[:SAMPLE_LINES], cut or len(lines) > SAMPLE_LINES
 
     def _is_header(self, first: CsvRow) -> bool:
         """What the person said, or what the names that they use say about the first row."""
