@@ -15,6 +15,7 @@ from tunewright.core.errors import ModelError
 from tunewright.core.hashing import hash_value
 from tunewright.models.bounds import TokenBound, bound_of
 from tunewright.models.pooling import card_length
+from tunewright.models.resolve import local_model, resolve_model
 from tunewright.models.safety import opening, read_model_json, wrong_card
 
 _UNLIMITED = 1_000_000
@@ -155,6 +156,23 @@ class ChatModel:
 
     writes: bool
     """Whether it is a model that writes text (a decoder, or an encoder with a decoder)."""
+
+
+def tokenizer_folder(name: str, folder: Path, allow_network: bool = False) -> Path:
+    """The folder of a model of which only the tokenizer is needed; it may lack weights.
+
+    Args:
+        name: a path, the name of an embedded model, or a hub name.
+        folder: relative paths are looked up here.
+        allow_network: whether the hub may be asked.
+
+    Raises:
+        ModelError: when it cannot be found.
+    """
+    found = local_model(name, folder)
+    if found is not None and (found / "tokenizer.json").is_file():
+        return found
+    return resolve_model(name, folder, allow_network).path
 
 
 def load_chat_model(folder: Path) -> ChatModel:

@@ -15,6 +15,7 @@ from tunewright.data.config import DataConfig
 from tunewright.data.schemas.base import TaskName
 from tunewright.decide.config import DecisionConfig
 from tunewright.experiment.config import TrainingConfig
+from tunewright.tasks.generate.config import RenderingConfig
 
 
 class CandidateSpec(Config):
@@ -85,6 +86,8 @@ class ProjectConfig(Config):
     """Whether a hub model may be downloaded. Nothing else ever uses the network."""
     max_length: int | None = Field(default=None, ge=4)
     """Tokens at which a text is cut; the model's own limit when not given."""
+    rendering: RenderingConfig = RenderingConfig()
+    """How rows become tokens for a model that writes."""
     candidates: list[CandidateSpec] = Field(
         default=[CandidateSpec(name=name) for name in DEFAULT_CANDIDATES], min_length=1
     )

@@ -48,7 +48,19 @@ _FILTERS = frozenset([
     "wordcount",
 ])
 # fmt: on
-"""Those that cannot make much out of little, and are not random; four more are written here."""
+"""Filters that cannot make much out of little, and are not random; four more are written here."""
+
+
+# fmt: off
+_METHODS = frozenset([
+    "capitalize", "casefold", "center", "count", "endswith", "find", "format", "index", "isalnum",
+    "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper",
+    "join", "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
+    "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
+    "startswith", "strip", "swapcase", "title", "upper", "zfill",
+])
+# fmt: on
+"""Methods of texts of which the same is true, or whose result is measured beforehand."""
 
 
 class LimitError(SecurityError):
@@ -134,11 +146,25 @@ class Environment(ImmutableSandboxedEnvironment):
         BUDGET.step()
         owner = getattr(__obj, "__self__", None)
         if isinstance(owner, str):
-            _measure(str(getattr(__obj, "__name__", "")), owner, args, kwargs)
+            args = _measured(str(getattr(__obj, "__name__", "")), owner, args, kwargs)
+        elif isinstance(owner, int | float | bytes):
+            raise SecurityError("the template calls a method of a number or of bytes")
         result = super().call(__context, __obj, *args, **kwargs)
         if isinstance(result, str):
             BUDGET.grow(len(result))
         return result
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`'...'.format`, which jinja2 replaces by a function of its own, with the same limits."""
+        inner = super().wrap_str_format(value)
+        if inner is None:
+            return None
+        owner, name = str(value.__self__), str(value.__name__)
+
+        def measured(*args: Any, **kwargs: Any) -> str:
+            return inner(*_measured(name, owner, args, kwargs), **kwargs)
+
+        return measured
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute something whose result may be far larger than its parts."""
@@ -282,7 +308,7 @@ def _attribute(value: Any, name: str | int) -> Any:
 
 def _replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
     times = -1 if count is None else count
-    _measure("replace", str(text), (str(old), str(new), times), {})
+    _measured("replace", str(text), (str(old), str(new), times), {})
     return str(text).replace(str(old), str(new), times)
 
 
@@ -296,16 +322,23 @@ def _indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = 
     return "\n".join([head, *rest])
 
 
-def _measure(method: str, owner: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuse a method of a text that would make a huge one, before it does."""
+def _measured(
+    method: str, owner: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The arguments of a text's method, refused where it would make a huge text."""
+    if method not in _METHODS:
+        raise SecurityError(f"the template calls the method '{method}' of a text")
     _small(*args, *kwargs.values())
     if method == "replace" and len(args) >= 2:
         old, new = str(args[0]), str(args[1])
         BUDGET.grow(len(owner) + (owner.count(old) if old else len(owner) + 1) * len(new))
-    elif method == "join" and args and isinstance(args[0], list | tuple):
-        BUDGET.grow(len(owner) * len(args[0]) + sum(len(str(part)) for part in args[0]))
-    elif method in {"format", "format_map"} and _LONG_NUMBER.search(owner):
+    elif method == "join" and args:
+        parts = list(args[0])
+        BUDGET.grow(len(owner) * len(parts) + sum(len(str(part)) for part in parts))
+        return (parts, *args[1:])
+    elif method == "format" and _LONG_NUMBER.search(owner):
         raise LimitError("the template pads a text to a great length")
+    return args
 
 
 def _small(*values: Any) -> None:
