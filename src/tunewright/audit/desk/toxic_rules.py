@@ -135,7 +135,7 @@ def _verdict(s: _Sentence, lists: Lexicon) -> tuple[str, str] | None:
     if s.groups:
         for place, kind in _hostile(s, lists):
             if not _denied(s, place, kind, lists) and not _spoken_against(s, place, lists):
-                return kind, s.groups[0][1]
+                return ("hate" if kind == "lesser" else kind), s.groups[0][1]
     for place, kind in _personal(s, lists):
         if not _denied(s, place, kind, lists) and not _spoken_against(s, place, lists):
             return kind, ""
@@ -177,7 +177,9 @@ def _phrases(s: _Sentence, place: int, lists: Lexicon) -> Iterator[tuple[int, st
         if kind == "slur" or tuple(s.words[place : place + len(phrase)]) != phrase:
             continue
         end = place + len(phrase)
-        if (side == "<" and not _before(s, place, 7)) or (side == ">" and not _after(s, end, 8)):
+        if (side == "<" and not _before(s, place, 7)) or (
+            side == ">" and not _after(s, end - 1, 8)
+        ):
             return
         if kind == "threat":
             yield place, "threat"
@@ -391,6 +393,8 @@ def _spoken_against(s: _Sentence, place: int, lists: Lexicon) -> bool:
     for at, word in enumerate(words[:place]):
         if word not in lists.speech or any(w in _I for w in words[max(0, at - 3) : at]):
             continue
+        if words[place] in lists.condemnation:
+            return True  # it is said of the words: 'calling them X is disgusting'
         others = [w for i, w in enumerate(words) if i != place and i != at]
         if any(w in lists.condemnation or w == "you" or w.endswith("n't") for w in others):
             return True

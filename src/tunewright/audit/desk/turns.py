@@ -127,7 +127,7 @@ def role_faults(roles: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
                 found.append(("user_twice", place))
             if before == _CALLING:
                 found.append(("call_without_result", place - 1))
-        elif before in ("", SYSTEM):
+        elif all(earlier == SYSTEM for earlier in roles[:place]):
             found.append(("assistant_first", place))
         elif before == ASSISTANT:
             found.append(("assistant_twice", place))
