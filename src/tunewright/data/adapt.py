@@ -51,6 +51,15 @@ def joined_texts(content: Labelled) -> Labelled:
     return Labelled(texts={"text": text}, label=content.label)
 
 
+def as_completion(content: Conversation) -> Content:
+    """One plain turn of each speaker as a prompt with its completion; other turns stay turns."""
+    try:
+        prompt, completion = two_texts(content, "prompt_completion")
+    except CannotHoldError:
+        return content
+    return Completion(prompt=prompt, completion=completion)
+
+
 def as_labelled(content: Content) -> Labelled:
     """A question with its answer as a text with its label.
 
@@ -135,6 +144,7 @@ def _mark(tag: str) -> tuple[str, str]:
 _CHANGES: dict[tuple[type[Content], type[Content]], Callable[[Any], Content]] = {
     (Tagged, Spanned): as_spans,
     (Spanned, Tagged): as_tokens,
+    (Conversation, Completion): as_completion,
     (Conversation, Labelled): as_labelled,
     (Completion, Labelled): as_labelled,
     (Similar, Labelled): as_labelled,

@@ -13,6 +13,7 @@ import yaml
 
 from tunewright.core.errors import ConfigError, DataError, ModelError
 from tunewright.core.files import write_text
+from tunewright.data.config import CLASSIFICATION
 from tunewright.data.paths import resolve_paths
 from tunewright.models.resolve import local_model
 from tunewright.study.layout import StudyLayout
@@ -236,7 +237,14 @@ class Project:
     def _refuse_other_tasks(self) -> None:
         """Candidates and training exist for texts with labels; rows of every task can be worked
         on."""
-        task = self.config.task
+        task, schema = self.config.task, self.config.data.row_schema
+        if task == "classify" and schema != CLASSIFICATION:
+            raise ConfigError(
+                f"{schema} rows are not texts with labels, so there is nothing to classify",
+                file=self.file,
+                field="data.row_schema",
+                fix="say `task: generate`, `tag` or `retrieve`; or name `text:` and `label:`",
+            )
         if task == "classify":
             return
         raise ConfigError(

@@ -29,6 +29,8 @@ class Classification(Schema):
         Field(name="label", spellings=SURE_LABEL_NAMES, about="its label"),
     )
 
+    example: ClassVar[str] = '{"text": "where is my card?", "label": "card"}'
+
     @classmethod
     def match(cls, columns: Sequence[ColumnValues]) -> Match | None:
         """Never: `detect` recognises tables of texts and labels by far more than their names."""

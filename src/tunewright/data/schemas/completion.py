@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tunewright.data.content import ASSISTANT, USER, Completion, Content, Conversation
-from tunewright.data.schemas.base import ColumnValues, Field, Match, Schema, TaskName
+from tunewright.data.schemas.base import (
+    CannotHoldError,
+    ColumnValues,
+    Field,
+    Match,
+    Schema,
+    TaskName,
+)
 from tunewright.data.schemas.cells import text_of
-from tunewright.data.schemas.conversations import TWO_TEXTS, plain_text, two_texts
+from tunewright.data.schemas.conversations import TWO_TEXTS, two_texts
 from tunewright.data.schemas.exchanges import UNDER_LABELS
 from tunewright.data.schemas.fields import (
     TOOLS_FIELD,
@@ -78,24 +85,20 @@ class PromptCompletion(Schema):
 
     def write(self, content: Content) -> dict[str, object]:
         prompt, completion = (self.columns[name] for name in ("prompt", "completion"))
-        if not isinstance(content, Conversation) or _is_exchange(content):
+        if not isinstance(content, Conversation):
             texts = two_texts(content, self.name)
+            if any(map(has_turns, texts)):
+                raise CannotHoldError("a text that is itself JSON of turns is read as turns here")
             return dict(zip((prompt, completion), texts, strict=True))
+        answer = content.messages[len(content.prompt) :]
+        if not content.prompt or not answer:
+            what = "a prompt" if answer else "an answer"
+            raise CannotHoldError(f"{self.name} needs {what}, and the row has none")
         row: dict[str, object] = {
             prompt: write_turns(content.prompt),
-            completion: write_turns(content.messages[len(content.prompt) :]),
+            completion: write_turns(answer),
         }
         if content.tools:
             refuse_tools(self.columns, self.name)
             row[self.columns["tools"]] = write_tools(content.tools, "openai")
         return row
-
-
-def _is_exchange(content: Conversation) -> bool:
-    """Whether these are one plain turn of each speaker."""
-    turns = content.messages
-    return (
-        not content.tools
-        and len(turns) == 2
-        and None not in (plain_text(turns[0], USER), plain_text(turns[1], ASSISTANT))
-    )

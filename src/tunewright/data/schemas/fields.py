@@ -120,7 +120,7 @@ def text_or_turns(
         found = structure_of(value)
         return read_turns(found, place) if isinstance(found, list) else read_turn(found, place)
     if isinstance(value, list) and not value:
-        return ()
+        raise UnusableRowError(required, f"{place} holds no turn")
     text = text_of(values, column, required=required)
     return (Message(role=role, content=text),)
 

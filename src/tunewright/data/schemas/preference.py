@@ -131,6 +131,8 @@ class PromptChosenRejected(Schema):
     def write(self, content: Content) -> dict[str, object]:
         if not isinstance(content, Preference):
             raise CannotHoldError(f"{self.name} has no place for {article(content.kind)}")
+        if not (content.prompt and content.chosen and content.rejected):
+            raise CannotHoldError(f"{self.name} needs a prompt and two answers")
         row = self._as_texts(content) or self._as_turns(content)
         if content.tools:
             refuse_tools(self.columns, self.name)

@@ -142,6 +142,8 @@ class Kto(Schema):
     def write(self, content: Content) -> dict[str, object]:
         if not isinstance(content, Rated):
             raise CannotHoldError(f"{self.name} has no place for {article(content.kind)}")
+        if not content.completion:
+            raise CannotHoldError(f"{self.name} needs an answer, and the row has none")
         row = self._written(content)
         row[self.columns["label"]] = content.good
         if content.tools:

@@ -96,12 +96,7 @@ class Pair(Schema):
         return self._both(two_texts(content, self.name))
 
     def _both(self, texts: tuple[str, str]) -> dict[str, object]:
-        anchor, positive = texts
-        as_list = _texts_in_list(positive) is not None
-        return {
-            self.columns["anchor"]: anchor,
-            self.columns["positive"]: [positive] if as_list else positive,
-        }
+        return dict(zip((self.columns["anchor"], self.columns["positive"]), texts, strict=True))
 
 
 class ScoredPair(Pair):
@@ -282,6 +277,9 @@ def _several(values: Mapping[str, object], column: str, *, required: bool) -> li
 
 
 def _single(values: Mapping[str, object], column: str) -> str:
+    """The one text in a column; a list of one is it too."""
+    if not isinstance(values.get(column), list):
+        return text_of(values, column, required="missing_field")
     texts = _several(values, column, required=True)
     if len(texts) != 1:
         raise UnusableRowError(

@@ -1,12 +1,12 @@
-"""One labelled stretch of a text in the shapes that people have, and stretches as tags."""
+"""One labelled stretch of a text in the shapes that people have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from tunewright.data.content import Span, Spanned, Tagged
-from tunewright.data.schemas.base import CannotHoldError, UnusableRowError
+from tunewright.data.content import Span
+from tunewright.data.schemas.base import UnusableRowError
 from tunewright.data.schemas.cells import checked_text
 from tunewright.data.schemas.matching import plain_name
 
@@ -68,65 +68,6 @@ def write_span(span: Span, style: SpanStyle) -> object:
         places = {"startIndex": span.start, "endIndex": span.end}
         return {"slot": span.type, "valueSpan": places}
     return {"start": span.start, "end": span.end, "label": span.type}
-
-
-def words_and_tags(content: Spanned) -> Tagged:
-    """A text as its words, parted by single spaces, with BIO tags.
-
-    Raises:
-        CannotHoldError: when a stretch is not made of whole words, or two share one.
-    """
-    if content.spans is None:
-        return Tagged(tokens=tuple(content.text.split(" ")), tags=None)
-    words = content.text.split(" ") if content.text else []
-    if any(not word or word.split() != [word] for word in words):
-        raise CannotHoldError("tokens lose the white space of a text that has more than one space")
-    starts, place = [], 0
-    for word in words:
-        starts.append(place)
-        place += len(word) + 1
-    ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
-    tags = ["O"] * len(words)
-    for span in sorted(content.spans, key=lambda span: span.start):
-        if span.start not in starts or span.end not in ends:
-            raise CannotHoldError("a labelled stretch does not begin and end with a word")
-        first, last = starts.index(span.start), ends.index(span.end)
-        if last < first or set(tags[first : last + 1]) != {"O"} or not span.type:
-            raise CannotHoldError("two labelled stretches share a word")
-        tags[first : last + 1] = [f"B-{span.type}", *[f"I-{span.type}"] * (last - first)]
-    return Tagged(tokens=tuple(words), tags=tuple(tags))
-
-
-def in_words(content: Tagged) -> Spanned:
-    """Tokens with BIO tags as a text, in which they are parted by single spaces.
-
-    Raises:
-        CannotHoldError: when the tags are of another scheme, or a token has white space in it.
-    """
-    if content.tags is None:
-        raise CannotHoldError("spans has no place for tokens that nobody has tagged")
-    if any(token.split() != [token] for token in content.tokens):
-        raise CannotHoldError("a token is empty or has white space in it, and so cannot be found")
-    return Spanned(
-        text=" ".join(content.tokens),
-        spans=tuple(labelled_stretches(content.tokens, content.tags)),
-    )
-
-
-def labelled_stretches(tokens: tuple[str, ...], tags: tuple[str, ...]) -> Iterator[Span]:
-    """The stretches that BIO tags mean, in a text of tokens parted by single spaces."""
-    place, start, kind = 0, 0, ""
-    for token, tag in zip(tokens, tags, strict=True):
-        mark, _, name = tag.partition("-")
-        if not (tag == "O" or (mark in ("B", "I") and name)) or (mark == "I" and name != kind):
-            raise CannotHoldError(f"spans are made of BIO tags, which '{tag}' here is not")
-        if mark != "I":
-            if kind:
-                yield Span(start=start, end=place - 1, type=kind)
-            start, kind = place, name
-        place += len(token) + 1
-    if kind:
-        yield Span(start=start, end=place - 1, type=kind)
 
 
 def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:

@@ -29,9 +29,7 @@ from tunewright.data.schemas.matching import (
 )
 from tunewright.data.schemas.spans import (
     SpanStyle,
-    in_words,
     read_span,
-    words_and_tags,
     write_span,
 )
 from tunewright.data.values import shown
@@ -42,7 +40,7 @@ class Tokens(Schema):
 
     name: ClassVar[str] = "tokens"
     task: ClassVar[TaskName] = "tag"
-    holds: ClassVar[tuple[type[Content], ...]] = (Tagged, Spanned)
+    holds: ClassVar[tuple[type[Content], ...]] = (Tagged,)
     fields: ClassVar[tuple[Field, ...]] = (
         Field(name="tokens", spellings=("tokens", "words", "token", "word"), about="the tokens"),
         Field(
@@ -101,8 +99,6 @@ class Tokens(Schema):
         return tuple(text or "" for text in texts)
 
     def write(self, content: Content) -> dict[str, object]:
-        if isinstance(content, Spanned):
-            content = words_and_tags(content)
         if not isinstance(content, Tagged):
             raise CannotHoldError(f"{self.name} has no place for {article(content.kind)}")
         if content.tags is None or len(content.tags) != len(content.tokens):
@@ -118,7 +114,7 @@ class Spans(Schema):
 
     name: ClassVar[str] = "spans"
     task: ClassVar[TaskName] = "tag"
-    holds: ClassVar[tuple[type[Content], ...]] = (Spanned, Tagged)
+    holds: ClassVar[tuple[type[Content], ...]] = (Spanned,)
     fields: ClassVar[tuple[Field, ...]] = (
         Field(
             name="text",
@@ -180,8 +176,6 @@ class Spans(Schema):
         return Spanned(text=text, spans=tuple(spans))
 
     def write(self, content: Content) -> dict[str, object]:
-        if isinstance(content, Tagged):
-            content = in_words(content)
         if not isinstance(content, Spanned):
             raise CannotHoldError(f"{self.name} has no place for {article(content.kind)}")
         if content.spans is None:

@@ -15,6 +15,7 @@ from tunewright.data.json_text import JsonProblemError, Number, parse_json, writ
 from tunewright.data.schemas.base import CannotHoldError, UnusableRowError
 from tunewright.data.schemas.cells import checked_structure, checked_text, list_of, object_of
 from tunewright.data.schemas.speakers import CALLS, DEVELOPER, is_role, plain_role, role_of
+from tunewright.data.values import BAD_BYTE
 
 Style = Literal["openai", "sharegpt"]
 
@@ -25,6 +26,9 @@ _PAIRS = (("from", "value"), ("role", "content"))
 
 WEIGHT_KEYS = ("weight", "loss_weight", "loss", "train")
 
+_PLAIN_ROLES = {
+    role: role_of(role) for role in ("system", "user", "assistant", "human", "gpt", "tool")
+}
 _SHAREGPT_ROLES = {SYSTEM: "system", USER: "human", ASSISTANT: "gpt", TOOL: "observation"}
 
 
@@ -59,8 +63,30 @@ def read_turns(value: object, place: str) -> tuple[Message, ...]:
     """
     turns: list[Message] = []
     for number, item in enumerate(list_of(value, place), start=1):
-        turns += _turn(item, f"{place}, turn {number},")
+        plain = _plain_turn(item)
+        if plain is None:
+            turns += _turn(item, f"{place}, turn {number},")
+        else:
+            turns.append(plain)
     return tuple(turns)
+
+
+def _plain_turn(item: object) -> Message | None:
+    """A turn of a known speaker, with a text and nothing else, as nearly all are; `_turn` reads
+    the same, and all others."""
+    if type(item) is not dict or len(item) != 2:
+        return None
+    role, text = item.get("role"), item.get("content")
+    if role is None:
+        role, text = item.get("from"), item.get("value")
+    known = _PLAIN_ROLES.get(role) if type(role) is str else None
+    if known is None or type(text) is not str or not (text.isascii() or _is_sound(text)):
+        return None
+    return Message(role=known, content=text)
+
+
+def _is_sound(text: str) -> bool:
+    return BAD_BYTE.search(text) is None
 
 
 def read_turn(value: object, place: str) -> tuple[Message, ...]:
@@ -122,11 +148,15 @@ def structure_of(value: object) -> object:
 
 
 def has_turns(value: object) -> bool:
-    """Whether a value is a list of turns, or JSON text of one; texts and lists of texts are not."""
+    """Whether a value is a list of turns or one turn, or JSON text of it.
+
+    A list of objects is meant to be one, whatever is wrong with them; text may be other JSON.
+    """
     found = structure_of(value)
+    test = is_turn if isinstance(value, str) else lambda item: isinstance(item, Mapping)
     if isinstance(found, list):
-        return bool(found) and all(isinstance(item, Mapping) for item in found)
-    return isinstance(found, Mapping) and is_turn(found)
+        return bool(found) and all(map(test, found))
+    return is_turn(found)
 
 
 def json_text(value: object) -> str:
