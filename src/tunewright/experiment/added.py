@@ -15,6 +15,7 @@ import numpy as np
 
 from tunewright.core.files import write_text
 from tunewright.core.hashing import hash_value
+from tunewright.train.texts import outputs_of
 
 if TYPE_CHECKING:
     from tunewright.models.classifier import Inputs
@@ -95,20 +96,7 @@ def joined_source(workspace: Workspace, added: AddedRows, depth: int | None) -> 
 
 
 def _outputs(workspace: Workspace, added: AddedRows) -> FrozenOutputs:
-    from tunewright.models.tokens import tokenize
-    from tunewright.train.source import FrozenOutputs
-
-    texts = [workspace.task.render(inputs) for inputs in added.inputs]
-    tokens = tokenize(workspace.encoder.tokenizer, texts, workspace.max_length)
-    return FrozenOutputs(
-        store=workspace.store,
-        encoder=workspace.encoder,
-        tokens=tokens,
-        tokens_hash=hash_value(
-            {"texts": texts, "max_length": workspace.max_length, "task": workspace.task.renderer}
-        ),
-        numerics=workspace.numerics.name,
-    )
+    return outputs_of(workspace, [workspace.task.render(inputs) for inputs in added.inputs])
 
 
 @dataclass(frozen=True, slots=True)
