@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.core.errors import ConfigError, DataError
-from tunewright.core.files import read_json, write_text
+from tunewright.core.files import write_text
 from tunewright.core.text import shortened
 from tunewright.curate.inputs import Inputs
 from tunewright.curate.output import ELSEWHERE
 from tunewright.curate.repairs.base import CurateRow
-from tunewright.curate.repairs.listed import read_lines
+from tunewright.curate.repairs.listed import AUDIT_FILE, audited_rows, read_lines
 from tunewright.curate.repairs.personal import masked
 from tunewright.data.content import Labelled
 from tunewright.data.normalise import folded_label
@@ -114,12 +114,11 @@ def _suspected(findings: tuple[Path, ...]) -> list[dict[str, Any]] | None:
     """The rows of the finding, from its own list or from the audit of a study; None where nothing
     has been checked."""
     for folder in findings:
-        listed, audit = folder / f"{FINDING}.jsonl", folder.parent / "audit.json"
+        listed = folder / f"{FINDING}.jsonl"
         if listed.is_file():
             return list(read_lines(listed))
-        if audit.is_file():
-            found = [f for f in read_json(audit)["findings"] if f["check"] == FINDING]
-            return [row for finding in found for row in finding["rows"]]
+        if (folder.parent / AUDIT_FILE).is_file():
+            return audited_rows(folder).get(FINDING, [])
     return None
 
 

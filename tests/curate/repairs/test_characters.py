@@ -71,4 +71,3 @@ def test_spans_move_with_their_words(tmp_path: Path) -> None:
     assert row["text"] == "see Müller in Bonn"
     span = row["spans"][0]
     assert row["text"][span["start"] : span["end"]] == "Müller"
-

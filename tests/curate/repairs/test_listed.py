@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ def test_listed_rows_are_dropped(source: Path) -> None:
     assert result.repairs["drop:odd"].notes == {
         "a listed row is in another file and was left there": 1
     }
+
+
+def test_the_audit_of_a_study_lists_rows_too(source: Path) -> None:
+    rows = [{"file": "a.jsonl", "row": 6, "line": 6, "id": None, "detail": "odd"}]
+    audit = source.parent / "audit.json"
+    audit.write_text(json.dumps({"findings": [{"check": "odd", "rows": rows}]}))
+    later = source.stat().st_mtime + 9
+    os.utime(audit, (later, later))
+    _, out = cleaned(source, "drop:odd", findings=(source.parent / "findings",))
+    assert read_lines(out) == ROWS[:5]
 
 
 def test_a_list_of_other_contents_is_refused(source: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tunewright.core.errors import ConfigError, DataError, nearest
+from tunewright.core.files import read_json
 from tunewright.core.units import format_count
 from tunewright.curate.repairs.base import CurateRow, Dropped, Repair, RepairSetup
 from tunewright.data.content import Content, Labelled, Tagged
@@ -16,6 +17,7 @@ from tunewright.data.example import example_id
 from tunewright.data.values import shown
 
 REJECTED = "rejected"
+AUDIT_FILE = "audit.json"
 _PRIVATE = {"email", "phone", "card", "iban", "ip_address", "national_id", "secret"}
 """Findings whose rows must not be written anywhere once they are dropped."""
 
@@ -42,17 +44,9 @@ class Drop(Repair):
         super().__init__(setup)
         self.finding = setup.argument or ""
         self.secret = self.finding in _PRIVATE
-        self.path = self._list()
         self._listed: dict[Place, dict[str, Any]] = {}
         self._elsewhere = 0
-        if self.path is not None:
-            self._refuse_older(self.path)
-            for line in read_lines(self.path):
-                place = _place(line, self.path)
-                if place[0] in setup.files:
-                    self._listed[place] = line
-                else:
-                    self._elsewhere += 1
+        self.path = self._take()
 
     def start(self) -> None:
         super().start()
@@ -86,8 +80,22 @@ class Drop(Repair):
     def described(self) -> dict[str, Any]:
         return {**super().described(), "list": None if self.path is None else self.path.name}
 
-    def _list(self) -> Path | None:
-        """The file with the rows of the finding."""
+    def _take(self) -> Path | None:
+        """Read the list of the finding; returns where it stands."""
+        path, lines = self._list()
+        if path is None:
+            return None
+        self._refuse_older(path)
+        for line in lines:
+            place = _place(line, path)
+            if place[0] in self.setup.files:
+                self._listed[place] = line
+            else:
+                self._elsewhere += 1
+        return path
+
+    def _list(self) -> tuple[Path | None, Iterable[dict[str, Any]]]:
+        """The file with the rows of the finding, and its rows."""
         if not self.finding:
             raise ConfigError(
                 "`drop` does not say which rows",
@@ -97,13 +105,16 @@ class Drop(Repair):
                 fix="name a finding of the last `tunewright check`",
             )
         if Path(self.finding).suffix == ".jsonl" and Path(self.finding).is_file():
-            return Path(self.finding)
+            return Path(self.finding), read_lines(Path(self.finding))
         for folder in self.setup.findings:
             for path in _places_of(folder, self.finding):
                 if path.is_file():
-                    return path
+                    return path, read_lines(path)
+            audited = audited_rows(folder).get(self.finding)
+            if audited is not None:
+                return folder.parent / AUDIT_FILE, audited
         if self.finding == REJECTED:
-            return None
+            return None, ()
         known = self._known()
         near = nearest(self.finding, known)
         raise ConfigError(
@@ -125,7 +136,9 @@ class Drop(Repair):
             )
 
     def _known(self) -> list[str]:
-        return sorted({path.stem for f in self.setup.findings for path in f.glob("*.jsonl")})
+        folders = self.setup.findings
+        listed = {path.stem for folder in folders for path in folder.glob("*.jsonl")}
+        return sorted(listed.union(*map(audited_rows, folders)))
 
 
 class Relabel(Repair):
@@ -260,6 +273,15 @@ def _places_of(folder: Path, finding: str) -> Iterator[Path]:
     yield folder / f"{finding}.jsonl"
     if finding == REJECTED:
         yield folder.parent / "rejected.jsonl"
+
+
+def audited_rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each finding in the `audit.json` beside a folder of findings; none without it."""
+    path = folder.parent / AUDIT_FILE
+    if not path.is_file():
+        return {}
+    found = read_json(path).get("findings", [])
+    return {finding["check"]: finding["rows"] for finding in found if finding.get("rows")}
 
 
 def _place(line: dict[str, Any], path: Path) -> Place:

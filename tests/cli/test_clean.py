@@ -1,0 +1,100 @@
+"""`clean` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Tunewright
+from tests.cli.helpers import said
+
+ROWS = [
+    {"instruction": "Say hello to the world", "input": "", "output": " Hello, world! "},
+    {"instruction": "say HELLO to the world!", "input": "", "output": "Hello world"},
+    {
+        "instruction": "Write to ann.miller@mail-house.com about it",
+        "output": "caf\u00c3\u00a9 it is",
+    },
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return tmp_path
+
+
+def test_clean_and_undo(folder: Path, tunewright: Tunewright) -> None:
+    original = Path("a.jsonl").read_bytes()
+    names = "redact,dedupe,fix_encoding,strip_whitespace"
+    ended = tunewright("clean", "a.jsonl", "--apply", names, "--out", "b.jsonl")
+    assert ended.code == 0, ended.err
+    assert "3 rows in, 2 out: 2 changed, 1 dropped, 0 not readable" in ended.out
+    assert "dedupe: 1 row dropped" in ended.out
+    assert "mail-house" not in ended.out + ended.err
+    assert Path("a.jsonl").read_bytes() == original
+    again = tunewright("clean", "a.jsonl", "--apply", names, "--out", "b.jsonl")
+    assert again.code == 2
+    assert "--force" in said(again)[-1]
+    ended = tunewright("clean", "b.jsonl", "--apply", names, "--out", "c.jsonl", "--json")
+    assert (ended.json["rows_changed"], ended.json["rows_dropped"]) == (0, 0)
+    ended = tunewright("clean", "--undo", "b.jsonl")
+    assert ended.code == 0
+    assert "byte for byte" in ended.out
+    assert Path("b.jsonl").read_bytes() == original
+
+
+def test_json_accounts_for_every_row(folder: Path, tunewright: Tunewright) -> None:
+    with Path("a.jsonl").open("a") as stream:
+        stream.write("{broken\n")
+    found = tunewright("clean", "a.jsonl", "--apply", "dedupe", "--out", "b.jsonl", "--json").json
+    assert found["rows_in"] == 4
+    assert found["rows_in"] == found["rows_out"] + found["rows_dropped"] + found["rows_rejected"]
+    assert found["repairs"]["dedupe"]["rows_dropped"] == 1
+    assert found["rejected"] == "b.jsonl.rejected.jsonl"
+    assert tunewright("clean", "--undo", "b.jsonl", "--json").json["exact"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["a.jsonl", "--out", "b.jsonl"], "no repair was named"),
+        (["a.jsonl", "--apply", "dedupe"], "no file was named"),
+        (["a.jsonl", "--apply", "dedup", "--out", "b.jsonl"], "did you mean 'dedupe'"),
+        (["a.jsonl", "--apply", "dedupe,dedupe", "--out", "b.jsonl"], "named twice"),
+        (["a.jsonl", "--apply", "dedupe", "--out", "a.jsonl"], "never touched"),
+        (["a.jsonl", "--apply", "dedupe", "--out", "b.csv"], "the ending says csv"),
+        (["a.jsonl", "--apply", "drop:odd", "--out", "b.jsonl"], "nothing has been checked"),
+        (["a.jsonl", "--apply", "relabel", "--out", "b.jsonl"], "nothing has been checked"),
+        (["a.jsonl#2", "--apply", "dedupe", "--out", "b.jsonl"], "the rest would be lost"),
+        (["a.jsonl", "--undo", "b.jsonl"], "do not go together"),
+        (["--undo", "b.jsonl"], "no ledger"),
+    ],
+)
+def test_what_cannot_be_is_told(
+    folder: Path, tunewright: Tunewright, arguments: list[str], told: str
+) -> None:
+    ended = tunewright("clean", *arguments)
+    assert ended.code in (2, 3)
+    assert told in "\n".join(said(ended))
+    assert [path.name for path in folder.iterdir()] == ["a.jsonl"]
+
+
+def test_labels_are_proposed_confirmed_and_changed(folder: Path, tunewright: Tunewright) -> None:
+    lines = ["text,label", *(f"text {n},{'Card' if n % 9 == 0 else 'card'}" for n in range(30))]
+    lines += [f"other {n},bill" for n in range(30)]
+    Path("t.csv").write_text("\n".join(lines) + "\n")
+    arguments = ["clean", "t.csv", "--apply", "relabel", "--out", "u.csv"]
+    ended = tunewright(*arguments)
+    assert ended.code == 0, ended.err
+    assert "4 labels may be wrong; nothing was changed" in ended.out
+    assert not Path("u.csv").exists()
+    proposal = Path("u.csv.changes.jsonl")
+    agreed = proposal.read_text().splitlines()[1:]
+    proposal.write_text("\n".join(agreed) + "\n")
+    ended = tunewright(*arguments, "--confirm", proposal)
+    assert ended.code == 0, ended.err
+    assert Path("u.csv").read_text().count("Card") == 1
