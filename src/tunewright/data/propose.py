@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tunewright.core.errors import ConfigError, DataError, nearest
+from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.units import format_count
 from tunewright.data.config import CLASSIFICATION, DataConfig
 from tunewright.data.detect import Detection, detect
-from tunewright.data.names import SURE_LABEL_NAMES, rank_of
+from tunewright.data.names import LABEL_NAMES, SURE_LABEL_NAMES, rank_of
 from tunewright.data.profiles import ColumnProfile
 from tunewright.data.schemas import SCHEMAS
 from tunewright.data.schemas.base import (
@@ -21,6 +21,15 @@ from tunewright.data.schemas.base import (
     UnusableRowError,
 )
 from tunewright.data.schemas.matching import find, plain_name
+from tunewright.data.unfitting import (
+    fits_nothing,
+    no_such_fields,
+    other_schemas,
+    refuse_both,
+    refuse_columns,
+    refuse_fields,
+    schema_named,
+)
 from tunewright.data.values import shown, shown_list
 
 _CLOSE = 0.25
@@ -88,7 +97,7 @@ def propose(
         DataError: when the files cannot be used as a whole, or fit no schema.
     """
     mapping = dict(columns or {})
-    named_schema = None if row_schema is None else _schema_named(row_schema)
+    named_schema = None if row_schema is None else schema_named(row_schema)
     if named_schema == CLASSIFICATION or (
         named_schema is None and mapping and all(map(_is_classification_field, mapping))
     ):
@@ -96,11 +105,13 @@ def propose(
         label = mapping.pop("label", label)
         named_schema = CLASSIFICATION
     if text or label:
-        _refuse_both(named_schema, mapping)
+        refuse_both(named_schema, mapping)
         named_schema = CLASSIFICATION
+    if named_schema is not None:
+        refuse_fields(named_schema, mapping)
     detection = detect(paths, folder, text=text, label=label, columns=list(mapping.values()))
     table = _table(detection)
-    _refuse_columns(mapping, table, detection)
+    refuse_columns(mapping, table, detection)
     if named_schema == CLASSIFICATION:
         return _classification(paths, detection, label, [])
     if named_schema is not None:
@@ -109,7 +120,7 @@ def propose(
     score = _classification_score(detection)
     best = ranked[0] if ranked else None
     if mapping and best is None:
-        raise _no_such_fields(mapping)
+        raise no_such_fields(mapping)
     if best is None or (score > best.score and not mapping):
         return _classification(paths, detection, label, _doubts(score, ranked, detection))
     return _proposal(paths, detection, best, _doubts(best.score, ranked[1:], detection, best))
@@ -145,8 +156,10 @@ def _classification(
         doubts: what speaks for another schema.
     """
     if not detection.text or detection.label is None:
-        raise _fits_nothing(detection)
+        raise fits_nothing(detection)
     if detection.task is None and label is None:
+        if rank_of(detection.label, LABEL_NAMES) is None:
+            raise fits_nothing(detection)
         raise DataError(
             "this column holds no labels to classify by",
             file=detection.files[0],
@@ -170,41 +183,7 @@ def _classification(
     )
 
 
-def _fits_nothing(detection: Detection) -> DataError:
-    known = [column.name for column in detection.columns]
-    near = _nearest_schema(known)
-    table = detection.why_no_task or f"the columns {shown_list(known)}"
-    return DataError(
-        "these rows are laid out in no way that is known",
-        file=detection.files[0],
-        found=f"the columns {shown_list(known)}. {table}" if near else table,
-        expected=near or "a column with texts and a column with few different labels",
-        fix="name the columns: `tunewright init FILE --text COLUMN --label COLUMN` to classify, "
-        "or `--schema NAME --map FIELD=COLUMN` for other rows",
-    )
-
-
-def _nearest_schema(names: Sequence[str]) -> str | None:
-    """The schema that lacks the fewest columns, as a clause; None when none has any."""
-    columns = [ColumnValues(name=name, values=()) for name in names]
-    best: tuple[float, str] | None = None
-    for name in _others():
-        required = [field for field in SCHEMAS.get(name).fields if field.required]
-        found = {f.name: c.name for f in required if (c := find(columns, f.spellings)) is not None}
-        lacking = [field.name for field in required if field.name not in found]
-        share = len(found) / len(required)
-        if found and (best is None or share > best[0]):
-            has = shown_list(list(found.values()))
-            lacks = f", but no column for {shown_list(lacking)}" if lacking else ""
-            best = share, f"for instance {name} rows: there is {has}{lacks}"
-    return None if best is None else best[1]
-
-
 # -- other schemas ------------------------------------------------------------------------------
-
-
-def _others() -> list[str]:
-    return [name for name in SCHEMAS if name != CLASSIFICATION]
 
 
 def _table(detection: Detection) -> list[ColumnValues]:
@@ -221,7 +200,7 @@ def _ranked(
 ) -> list[_Candidate]:
     """Every schema that fits, best first."""
     found = []
-    for name in _others():
+    for name in other_schemas():
         schema = SCHEMAS.get(name)
         if all(map(schema.has_field, mapping)):
             candidate = _candidate(name, mapping, table, detection)
@@ -295,16 +274,6 @@ def _forced(
 ) -> _Candidate:
     """The schema that the person named, with the columns that fit best."""
     schema = SCHEMAS.get(name)
-    wrong = next((field for field in mapping if not schema.has_field(field)), None)
-    if wrong is not None:
-        fields = [field.name for field in schema.fields]
-        near = nearest(wrong, fields)
-        raise ConfigError(
-            f"{name} rows have no field '{wrong}'",
-            field="--map",
-            expected=", ".join(fields),
-            fix=f"did you mean '{near}'?" if near else "name one of these fields",
-        )
     candidate = _candidate(name, mapping, table, detection)
     if candidate is not None:
         return replace(candidate, match=replace(candidate.match, reason="you said so"))
@@ -406,66 +375,6 @@ def _doubts(
 def _worth_classifying(label: ColumnProfile, best: _Candidate, detection: Detection) -> bool:
     sure = plain_name(label.name) in _LABEL_NAMES or label.name in best.match.columns.values()
     return detection.task is not None and bool(detection.text) and sure and best.schema != "kto"
-
-
-# -- what the person named ----------------------------------------------------------------------
-
-
-def _schema_named(name: str) -> str:
-    plain = plain_name(name)
-    if plain not in SCHEMAS:
-        near = nearest(plain, SCHEMAS.names())
-        raise ConfigError(
-            f"there is no row schema called '{name}'",
-            field="--schema",
-            expected=", ".join(SCHEMAS.names()),
-            fix=f"did you mean '{near}'?" if near else "name one of these",
-        )
-    return plain
-
-
-def _refuse_both(schema: str | None, mapping: Mapping[str, str]) -> None:
-    """`--text` and `--label` are about classification alone."""
-    if mapping or schema not in (None, CLASSIFICATION):
-        raise ConfigError(
-            "a text and a label column are those of a classification",
-            field="--map" if mapping else "--schema",
-            found=f"`--schema {schema}`" if schema else f"`--map {next(iter(mapping))}=...`",
-            fix="leave out --text and --label, or the other one",
-        )
-
-
-def _refuse_columns(
-    mapping: Mapping[str, str], table: Sequence[ColumnValues], detection: Detection
-) -> None:
-    """Every named column must be there; languages are inside the column of translations."""
-    names = [column.name for column in table]
-    inside = ("source", "target") if "translation" in mapping else ()
-    for field, column in mapping.items():
-        if column in names or field in inside:
-            continue
-        near = nearest(column, names)
-        raise ConfigError(
-            f"there is no column called {shown(column)}",
-            file=detection.files[0],
-            field=f"--map {field}",
-            expected=shown_list(names),
-            fix=f"did you mean {shown(near)}?" if near else "name one of these columns",
-        )
-
-
-def _no_such_fields(mapping: Mapping[str, str]) -> ConfigError:
-    """The error for fields without `--schema` that fit no schema."""
-    fields = sorted({field.name for name in SCHEMAS for field in SCHEMAS.get(name).fields})
-    wrong = next((name for name in mapping if name not in fields), None)
-    near = None if wrong is None else nearest(wrong, fields)
-    return ConfigError(
-        "no row schema fits these columns" if wrong is None else f"no rows have a field '{wrong}'",
-        field="--map",
-        found=", ".join(f"{field}={column}" for field, column in mapping.items()),
-        expected=None if wrong is None else ", ".join(fields),
-        fix=f"did you mean '{near}'?" if near else "name the schema too, with --schema",
-    )
 
 
 def _written(paths: str | Sequence[str]) -> str | list[str]:

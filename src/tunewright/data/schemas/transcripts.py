@@ -82,7 +82,7 @@ class Transcripts(Schema):
         found = {"chosen": chosen, "rejected": rejected}
         return Match(
             columns=columns_of(found | ({} if tools is None else {"tools": tools})),
-            score=0.95,
+            score=0.97,
             reason=f"{shown(chosen.name)} and {shown(rejected.name)} {why}",
         )
 
