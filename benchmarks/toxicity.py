@@ -3,11 +3,14 @@
     python -m benchmarks.toxicity HATECHECK_CSV [--clean NAME=FILE ...]
 
 HateCheck (Röttger et al. 2021; CC-BY-4.0) is `test_suite_cases.csv` of its authors: 3,728 short
-texts in 29 kinds, each built to be hard for one reason. The rules were made while looking at the
-first half of each kind, in the order of the file; the result is that of the second half, at which
-nobody looked. A text counts as found when the screen calls it hateful of a group, a threat against
-one, or a slur. Most texts of HateCheck stand there seven times, for seven groups; the halves are
-cut between texts where that is possible, not between groups.
+texts in 29 kinds, each built to be hard for one reason. A text counts as found when the screen
+calls it hateful of a group, a threat against one, or a slur.
+
+The rules were made while looking at the first half of each kind, in the order of the file; the
+result is that of the second half, whose texts nobody looked at. It was scored twice: with the first
+word lists recall was 0.56 at a precision of 0.96; the lists were then made longer without looking
+at any text of it. Most texts of HateCheck stand there seven times, for seven groups, so that the
+halves are cut between texts and hardly ever between groups.
 
 Files of clean text (CSV, JSON lines or JSON) tell how often ordinary texts are marked: every text
 in every column is looked at. The false alarms on the first halves and on these files were looked at

@@ -56,7 +56,11 @@ def test_a_changed_digit_is_noticed(check: Callable[[str], bool], number: str) -
     "check", [ids.luhn, ids.verhoeff, ids.dutch_citizen, ids.german_tax, ids.brazilian_cpf]
 )
 def test_few_random_numbers_pass(check: Callable[[str], bool]) -> None:
-    lengths = {ids.dutch_citizen: 9, ids.german_tax: 11, ids.brazilian_cpf: 11}
+    lengths: dict[Callable[[str], bool], int] = {
+        ids.dutch_citizen: 9,
+        ids.german_tax: 11,
+        ids.brazilian_cpf: 11,
+    }
     draw = random.Random(7)
     length = lengths.get(check, 16)
     drawn = ["".join(draw.choices("0123456789", k=length)) for _ in range(2000)]

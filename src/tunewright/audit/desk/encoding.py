@@ -80,7 +80,10 @@ class Encoding(RowCheck):
         return self._marks(row)
 
     def _marks(self, row: DeskRow) -> Iterator[Mark]:
-        markup = ("<" in row.text or "&" in row.text) and not _MARKUP_IS_MEANT.search(row.text)
+        holds = ("<" in row.text and _TAG.search(row.text)) or (
+            "&" in row.text and _ENTITY.search(row.text)
+        )
+        markup = holds and not _MARKUP_IS_MEANT.search(row.text)
         for piece in row.written:
             text = piece.text
             if not text.isascii():

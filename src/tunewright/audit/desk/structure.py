@@ -38,19 +38,36 @@ _CANNED = re.compile(
     r"|answer|generate|create)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
-    r"\{\{\s*[\w.]{1,40}\s*\}\}|\blorem ipsum\b|\bTODO\s*[:(\]]|\bFIXME\b|\bTBD\b"
-    r"|\[\s*(?i:insert|your|enter|add here|fill in|name of|recipient|sender|company name"
-    r"|first name|last name)\b[^\]\n]{0,40}\]|<(?:your|insert|enter)[ _-][^>\n]{1,40}>"
+_LEFT_OVER: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    # a part that is quickly looked for, finding, pattern
+    ("{{", "placeholder", re.compile(r"\{\{\s*[\w.]{1,40}\s*\}\}")),
+    (
+        "[",
+        "placeholder",
+        re.compile(
+            r"\[\s*(?:insert|your|enter|add here|fill in|name of|recipient|sender|company name"
+            r"|first name|last name)\b[^\]\n]{0,40}\]",
+            re.IGNORECASE,
+        ),
+    ),
+    ("<", "placeholder", re.compile(r"<(?:your|insert|enter)[ _-][^>\n]{1,40}>", re.IGNORECASE)),
+    ("TODO", "placeholder", re.compile(r"\bTODO\s*[:(\]]")),
+    ("FIXME", "placeholder", re.compile(r"\bFIXME\b")),
+    ("TBD", "placeholder", re.compile(r"\bTBD\b")),
+    ("orem ipsum", "placeholder", re.compile(r"\b[Ll]orem ipsum\b")),
+    (
+        "<|",
+        "template_marks",
+        re.compile(
+            r"<\|(?:im_start|im_end|endoftext|eot_id|begin_of_text|end_of_text|start_header_id"
+            r"|end_header_id|system|user|assistant|end)\|>"
+        ),
+    ),
+    ("INST]", "template_marks", re.compile(r"\[/?INST\]")),
+    ("SYS>>", "template_marks", re.compile(r"<</?SYS>>")),
+    ("</s>", "template_marks", re.compile("</s>")),
+    ("_of_turn>", "template_marks", re.compile(r"<(?:start|end)_of_turn>")),
 )
-_TEMPLATE_MARK = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|begin_of_text|end_of_text|start_header_id"
-    r"|end_header_id|system|user|assistant|end)\|>|\[/?INST\]|<</?SYS>>|</s>"
-    r"|<(?:start|end)_of_turn>"
-)
-_LEFT_OVER_PARTS = ("[", "<", "{{", "TODO", "TBD", "FIXME", "orem ipsum")
-"""One of them is in every text that holds a placeholder or a mark of a template."""
-
 _SENTENCE_ENDS = re.compile(r"[.!?。！？]['\"”’)\]*]*\s+\S")
 _LIST_LINE = re.compile(r"\s*(?:[-*•#|>]|\d+[.):]|[A-Za-z][.)]\s)")
 _OPEN_TEXT = """
@@ -106,8 +123,9 @@ class Structure(RowCheck):
         else:
             marks.extend(_empty_marks(content, row))
         text = row.text
-        if any(part in text for part in _LEFT_OVER_PARTS):
-            marks.extend(_left_over(row))
+        for part, finding, pattern in _LEFT_OVER:
+            if part in text and pattern.search(text):
+                marks.extend(_left_over(row, finding, pattern))
         for field, answer in answers_of(content):
             marks.extend(self._answer_marks(row, field, answer))
         if "```" in text:
@@ -269,12 +287,10 @@ def _similar_marks(content: Similar) -> Iterator[Mark]:
             yield Mark(finding="equal_negative", detail=f"negatives[{place}] equals the positive")
 
 
-def _left_over(row: DeskRow) -> Iterator[Mark]:
+def _left_over(row: DeskRow, finding: str, pattern: re.Pattern[str]) -> Iterator[Mark]:
     for piece in row.pieces:
-        if found := _PLACEHOLDER.search(piece.text):
-            yield Mark(finding="placeholder", detail=f"{piece.field} holds {shown(found[0])}")
-        if found := _TEMPLATE_MARK.search(piece.text):
-            yield Mark(finding="template_marks", detail=f"{piece.field} holds {shown(found[0])}")
+        if found := pattern.search(piece.text):
+            yield Mark(finding=finding, detail=f"{piece.field} holds {shown(found[0])}")
 
 
 def _open_fences(row: DeskRow) -> Iterator[Mark]:

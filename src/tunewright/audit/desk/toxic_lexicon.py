@@ -93,6 +93,7 @@ class Lexicon:
             frozenset(lists["joined_hostile"].split()),
             frozenset(lists["joined_groups"].split()),
             frozenset(lists["joined_small"].split()),
+            frozenset(lists["not_joined"].split()),
         )
         self.stand_alone = frozenset(lists["stand_alone"].split())
         self.reclaimed = frozenset(lists["reclaimed"].split())
@@ -199,13 +200,14 @@ def _misspellings(words: frozenset[str], known: frozenset[str]) -> dict[str, str
 
 
 def _compounds(
-    hostile: frozenset[str], groups: frozenset[str], small: frozenset[str]
+    hostile: frozenset[str], groups: frozenset[str], small: frozenset[str], known: frozenset[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Two words without the space between them."""
+    """Two words without the space between them, but for `known` words that only look so."""
     pairs = [
         *((a, b) for a in small | groups for b in hostile),
         *((a, b) for a in hostile for b in groups | small),
         *((a, b) for a in small for b in groups),
         *((a, b) for a in groups for b in small),
     ]
-    return {a + b: (a, b) for a, b in pairs if len(a + b) > 6 or a == "i"}
+    found = {a + b: (a, b) for a, b in pairs if len(a + b) > 6 or a == "i"}
+    return {word: pair for word, pair in found.items() if word not in known}
