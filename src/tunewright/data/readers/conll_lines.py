@@ -124,8 +124,7 @@ class Sentences:
 def find_layout(lines: Iterable[str]) -> Layout | None:
     """How most of some lines divide; None where no line holds anything."""
     filled = [line for line in lines if line.strip() and not line.startswith(DOCUMENT_START)]
-    plain = [line for line in filled if not (line.startswith("#") and comment_values(line))]
-    plain = plain or filled
+    plain = [line for line in filled if not line.startswith("#")] or filled
     if not plain:
         return None
     tabs = 2 * sum("\t" in line for line in plain) > len(plain)

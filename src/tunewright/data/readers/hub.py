@@ -13,7 +13,8 @@ from tunewright.data.paths import HUB, DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
 
 _NAME = re.compile(
-    r"hub:(?P<name>[\w.\-]+(?:/[\w.\-]+)?)(?:(?::(?P<config>[^:]+))?:(?P<split>[^:]+))?"
+    r"hub:(?P<name>\w[\w.\-]*(?:/\w[\w.\-]*)?)"
+    r"(?:(?::(?P<config>[^:\[\]]+))?:(?P<split>[^:\[\]]+(?:\[[^\[\]]*\])?))?"
 )
 _DEFAULT_SPLIT = "train"
 
