@@ -173,7 +173,10 @@ KIND_NAMES = {
 _NATIONAL = frozenset(rule.kind for rule in _ID_RULES)
 
 _DIGIT = re.compile("[0-9]")
-_DIGITS = re.compile(r"[0-9](?:[ .\-/()]{0,3}[0-9]){5}|[0-9]\.[0-9]{1,3}\.[0-9]")
+_DIGITS = re.compile(
+    r"[0-9](?:[ .\-/()]{0,2}[0-9]){6}|[0-9]\.[0-9]{1,3}\.[0-9]"
+    r"|[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b"
+)
 """What every number below has somewhere; a text without it, `@`, `:` or capitals has none."""
 
 _LETTERS_DIGITS = re.compile("[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}")
