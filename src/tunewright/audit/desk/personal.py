@@ -179,7 +179,7 @@ _DIGITS = re.compile(
 )
 """What every number below has somewhere; a text without it, `@`, `:` or capitals has none."""
 
-_LETTERS_DIGITS = re.compile("[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}")
+_LETTERS_DIGITS = re.compile("[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z][0-9]{3}[A-Za-z]")
 _EMAIL = re.compile(
     r"(?<![\w.%+-])(?<!//)(?!git@)[A-Za-z0-9](?:[\w.%+'-]{0,62}[\w+-])?"
     r"@(?P<host>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24})\b(?![-@])",
