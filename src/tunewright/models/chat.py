@@ -157,6 +157,9 @@ class ChatModel:
     writes: bool
     """Whether it is a model that writes text (a decoder, or an encoder with a decoder)."""
 
+    two_sequences: bool = False
+    """Whether prompt and answer are two sequences: an encoder with a decoder."""
+
 
 def tokenizer_folder(name: str, folder: Path, allow_network: bool = False) -> Path:
     """The folder of a model of which only the tokenizer is needed; it may lack weights.
@@ -189,6 +192,7 @@ def load_chat_model(folder: Path) -> ChatModel:
         templates=_templates(folder, tokenizer.settings),
         max_length=_max_length(folder, described, tokenizer.settings),
         writes=_writes(described),
+        two_sequences=bool(described.get("is_encoder_decoder")),
     )
 
 

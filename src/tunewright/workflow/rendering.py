@@ -96,4 +96,11 @@ def writing_model(desk: Desk) -> tuple[ChatModel, Renderer]:
         )
     config = rendering_of(desk)
     source = template_source(config, desk.folder)
-    return model, Renderer(model.tokenizer, model.templates, config, source)
+    renderer = Renderer(
+        model.tokenizer,
+        model.templates,
+        config,
+        source,
+        two_sequences=model.two_sequences,
+    )
+    return model, renderer

@@ -345,6 +345,32 @@ def test_preferences_share_their_prompt(tmp_path: Path) -> None:
     assert learned_text(renderer.render(rated)[0]) == ["no<|eot_id|>"]
 
 
+def test_models_of_two_sequences(tmp_path: Path) -> None:
+    tokenizer = file_tokenizer(tmp_path, "metaspace_bpe")
+    renderer = Renderer(tokenizer, {}, two_sequences=True)
+    source, target = renderer.render(chat(("user", "what is a cat?"), ("assistant", "an animal")))
+    assert (source.text, source.part) == ("<s>what is a cat?</s>", "source")
+    assert (target.text, target.part) == ("<s>an animal</s>", "target")
+    assert source.trained_count == 0 and source.ends == ()
+    assert learned_text(target) == ["an animal</s>"]
+    assert target.ends == (len(target.token_ids) - 1,)
+    asked = renderer.prompt(chat(("user", "what is a cat?"), ("assistant", "an animal")))
+    assert asked == source
+    several = renderer.render(TWO_TURNS)[0].text
+    assert "an animal" in several and several.count("<|im_start|>") == 4
+    own = Renderer(tokenizer, {"default": DIALECTS["gemma"]}, two_sequences=True)
+    assert "<start_of_turn>user\nwhat?" in own.render(chat(("user", "what?")))[0].text
+    half = Message(role="assistant", content="yes", weight=0.5)
+    talk = Conversation(messages=(Message(role="user", content="a"), half))
+    assert set(renderer.render(talk)[1].weights) == {0.0, 0.5}
+    parts = renderer.render(
+        Preference(prompt=talk.messages[:1], chosen=(half,), rejected=(replace(half, content="x"),))
+    )
+    assert [part.part for part in parts] == ["source", "chosen", "rejected"]
+    with pytest.raises(UnrenderableError, match="running text"):
+        renderer.render(Document(text="the cat"))
+
+
 _WORDS = st.text(
     st.sampled_from("the cat \n\t<|>?é😀\u2028\u00a0[]{}%'\"") | st.characters(codec="utf-8"),
     max_size=30,

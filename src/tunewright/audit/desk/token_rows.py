@@ -299,7 +299,13 @@ def open_meter(
     if not model.writes:
         return None
     config = RenderingConfig.model_validate(options.get("rendering") or {})
-    renderer = Renderer(model.tokenizer, model.templates, config, options.get("template_source"))
+    renderer = Renderer(
+        model.tokenizer,
+        model.templates,
+        config,
+        options.get("template_source"),
+        two_sequences=model.two_sequences,
+    )
     return WritingMeter(model, max_length, renderer)
 
 

@@ -27,7 +27,8 @@ class RenderingConfig(Config):
 
     template: str | None = None
     """`chatml`, `llama3`, `plain`, `alpaca`, or the path of a Jinja file (`*.jinja`); when not
-    given the model's own chat template, or `plain` where it has none."""
+    given the model's own chat template; without one `chatml` or `llama3` where its tokenizer has
+    their tokens, and `plain` otherwise."""
 
     train_on: TrainOn = "assistant"
     """Which turns are learned: `assistant`, `last_assistant`, or `all` of the text."""

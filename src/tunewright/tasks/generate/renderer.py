@@ -28,6 +28,7 @@ from tunewright.data.content import (
 from tunewright.tasks.generate.choice import OWN, choose_template
 from tunewright.tasks.generate.config import RenderingConfig
 from tunewright.tasks.generate.messages import as_values, plain
+from tunewright.tasks.generate.pairs import render_pair, source_of
 from tunewright.tasks.generate.rendered import Rendered, Segment, TextTokenizer, pieces_of
 from tunewright.tasks.generate.segments import notes_of, segments_of
 from tunewright.tasks.generate.template import ChatTemplate, UnrenderableError
@@ -53,6 +54,8 @@ class Renderer:
         templates: chat templates that the model brings, by name (`default`, `tool_use`, ...).
         config: what the person chose.
         source: the text of the template file, where `config.template` names one.
+        two_sequences: whether the model reads the prompt as one sequence and writes the answer as
+            another (T5, BART).
 
     Raises:
         ModelError: when the template cannot be used, or needs tokens that the tokenizer lacks.
@@ -64,7 +67,12 @@ class Renderer:
         templates: Mapping[str, str],
         config: RenderingConfig | None = None,
         source: str | None = None,
+        *,
+        two_sequences: bool = False,
     ) -> None:
+        self.two_sequences = two_sequences
+        self.asks_plainly = not templates and (config is None or config.template is None)
+        """Whether nobody has said how a single question is to be put."""
         self.config = config or RenderingConfig()
         self.tokenizer = tokenizer
         self.template_name, chosen, self.reason = choose_template(
@@ -90,6 +98,7 @@ class Renderer:
             {
                 "task": "generate",
                 "version": VERSION,
+                "two_sequences": self.two_sequences,
                 "templates": self._sources,
                 "tokenizer": self.tokenizer.content_hash,
                 "config": self.config.model_dump(mode="json", exclude={"template", "on_too_long"}),
@@ -115,10 +124,15 @@ class Renderer:
     def render(self, content: Content) -> tuple[Rendered, ...]:
         """The tokens of a row, whole: one, or two for a preference (`chosen` and `rejected`).
 
+        For a model of two sequences a `source` and a `target`; of a preference one source and both
+        answers. All turns but the last of the assistant are the source.
+
         Raises:
             UnrenderableError: when the row has no turns, or the template does not take it.
             TypeError: for a kind of content that is not for a model that writes.
         """
+        if self.two_sequences:
+            return render_pair(self, content)
         if isinstance(content, Conversation):
             return (self._conversation(content.messages, content.tools),)
         if isinstance(content, Rated):
@@ -142,16 +156,18 @@ class Renderer:
         Raises:
             UnrenderableError: when the template does not take it.
         """
+        if self.two_sequences:
+            return source_of(self, content)
         if isinstance(content, Completion):
-            return self._plain_text(content.prompt, [], (), closed=False)
+            return self.plain_text(content.prompt)
         if isinstance(content, Document):
-            return self._plain_text(content.text, [], (), closed=False)
+            return self.plain_text(content.text)
         if not isinstance(content, Conversation | Preference | Rated):
             raise TypeError(f"a {content.kind} is nothing to be continued")
         turns, notes = self._turns(content.prompt)
         values = as_values(turns)
         tools: list[dict[str, Any]] = plain(content.tools)
-        text = self._template_for(tools).render(values, tools, generation_prompt=True)
+        text = self.template(tools).render(values, tools, generation_prompt=True)
         ids, offsets = self.tokenizer.encode(text)
         return Rendered(
             text=text,
@@ -170,7 +186,8 @@ class Renderer:
         """Messages with the system turn where the template takes it."""
         return self._turns(messages)[0]
 
-    def _template_for(self, tools: Sequence[Any]) -> ChatTemplate:
+    def template(self, tools: Sequence[Any] = ()) -> ChatTemplate:
+        """The template for conversations with, or without, tools."""
         return self._templates["tool_use" if tools and "tool_use" in self._templates else OWN]
 
     def _turns(self, messages: Sequence[Message]) -> tuple[tuple[Message, ...], tuple[str, ...]]:
@@ -273,23 +290,28 @@ class Renderer:
     def _completion(self, content: Completion) -> Rendered:
         answer = content.completion
         if answer is None:
-            return self._plain_text(content.prompt, [], (), closed=False)
+            return self.plain_text(content.prompt)
         border, length = len(content.prompt), len(content.prompt) + len(answer)
         stretch = [Stretch(border, length, 1.0, length)]
         pieces = (
             Segment(start=0, end=border, role=USER, kind="content", weight=self._base_weight),
             Segment(start=border, end=length, role=ASSISTANT, kind="content", weight=1.0),
         )
-        return self._plain_text(content.prompt + answer, stretch, pieces, closed=True)
+        return self.plain_text(content.prompt + answer, stretch, pieces, closed=True)
 
     def _document(self, content: Document) -> Rendered:
         text = content.text if not content.title else f"{content.title}\n\n{content.text}"
         piece = Segment(start=0, end=len(text), role=ASSISTANT, kind="content", weight=1.0)
         stretch = [Stretch(0, len(text), 1.0, len(text))]
-        return self._plain_text(text, stretch, (piece,), closed=True)
+        return self.plain_text(text, stretch, (piece,), closed=True)
 
-    def _plain_text(
-        self, text: str, stretches: list[Stretch], pieces: Sequence[Segment], *, closed: bool
+    def plain_text(
+        self,
+        text: str,
+        stretches: Sequence[Stretch] = (),
+        pieces: Sequence[Segment] = (),
+        *,
+        closed: bool = False,
     ) -> Rendered:
         """Text without a template, between the tokens that the tokenizer puts around it.
 
