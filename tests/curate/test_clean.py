@@ -111,7 +111,7 @@ def test_unreadable_rows_are_listed_and_counted(tmp_path: Path) -> None:
     assert [(row["row"], row["line"]) for row in listed] == [(2, 2), (3, 3)]
     assert ledger(out)[0]["counts"]["rejected"] == {"bad_json": 1, "missing_label": 1}
     source.unlink()
-    with pytest.raises(DataError, match="2 rows could not be read and were never kept"):
+    with pytest.raises(DataError, match="2 rows could not be read, and nothing"):
         undo(out)
 
 

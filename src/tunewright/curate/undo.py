@@ -222,7 +222,7 @@ def _cannot(cleaned: Path, header: Mapping[str, Any]) -> list[str]:
     why = []
     rejected = int(header["counts"]["rows_rejected"])
     if rejected:
-        why.append(f"{format_count(rejected, 'row')} could not be read and were never kept")
+        why.append(f"{format_count(rejected, 'row')} could not be read, and nothing of it was kept")
     if header["format"] not in _FROM_TEXT:
         why.append(f"the types of a {header['format']} file are only in that file")
     if hash_file(cleaned) != header["out"]["hash"]:

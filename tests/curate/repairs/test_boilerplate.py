@@ -20,7 +20,7 @@ def test_shared_first_and_last_sentences_of_answers_go(tmp_path: Path) -> None:
     assert found[31] == turns(rows[31])
     assert result.rows_changed == 30
     described = ledger(out)[0]["repairs"][0]
-    assert described["first_sentences"] == ["sure i can help with that"]
+    assert described["first_sentences"] == [START]
 
 
 def test_copies_of_a_row_make_nothing_common(tmp_path: Path) -> None:
@@ -35,3 +35,13 @@ def test_boilerplate_below_boilerplate_goes_in_one_go(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "a.jsonl", rows)
     _, out = cleaned(source, "strip_boilerplate", how=MESSAGES)
     assert turns(read_lines(out)[5]) == ["u:5?", "a:No 5."]
+
+
+def test_a_shared_sentence_with_personal_data_is_masked_in_the_ledger(tmp_path: Path) -> None:
+    end = "Write to bob@mail-house.com for more."
+    rows = [chat(f"u:{n}?", f"a:It is {n}. {end}") for n in range(20)]
+    source = write_lines(tmp_path / "a.jsonl", rows)
+    _, out = cleaned(source, "strip_boilerplate", "redact", how=MESSAGES)
+    header, lines = ledger(out)
+    assert header["repairs"][0]["last_sentences"] == ["Write to [EMAIL] for more."]
+    assert "mail-house" not in str(header) + str(lines)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from tunewright.audit.desk.looking import first_sentence, last_sentence
 from tunewright.curate.repairs.base import CurateRow, Repair, RepairSetup
 from tunewright.curate.repairs.copies import row_key
+from tunewright.curate.repairs.personal import masked
 from tunewright.curate.texts import map_texts
 from tunewright.data.content import ASSISTANT, USER, Content
 from tunewright.data.normalise import normalise
@@ -37,8 +38,9 @@ class StripBoilerplate(Repair):
 
     def __init__(self, setup: RepairSetup) -> None:
         super().__init__(setup)
-        self.first: set[str] = set()
-        self.last: set[str] = set()
+        self.first: dict[str, str] = {}
+        """Normalised sentence to the sentence as it was first met."""
+        self.last: dict[str, str] = {}
         labelled = setup.schema in ("classification", "tokens", "spans")
         self._role = USER if labelled else ASSISTANT
 
@@ -52,6 +54,7 @@ class StripBoilerplate(Repair):
     def survey(self, rows: Iterable[CurateRow]) -> bool:
         first: Counter[str] = Counter()
         last: Counter[str] = Counter()
+        written: dict[str, str] = {}
         seen: set[bytes] = set()
         for row in rows:
             key = key_of("\0".join(row_key(row.content)))
@@ -65,16 +68,18 @@ class StripBoilerplate(Repair):
                         found = find(piece.text)
                         if found:
                             in_row[place].add(normalise(found))
+                            written.setdefault(normalise(found), found)
             for counts, sentences in zip((first, last), in_row, strict=True):
                 counts.update(sentences)
                 _forget_rare(counts)
+            if len(written) > 3 * _KEPT_COUNTS:
+                written = {s: told for s, told in written.items() if s in first or s in last}
         share = _SHARE_OF_TEXTS if self._role == USER else _SHARE_OF_ANSWERS
         wanted = max(_FEWEST_ROWS, math.ceil(share * len(seen)))
-        new_first = {s for s, n in first.items() if n >= wanted} - self.first
-        new_last = {s for s, n in last.items() if n >= wanted} - self.last
-        self.first |= new_first
-        self.last |= new_last
-        return bool(new_first or new_last)
+        known = len(self.first) + len(self.last)
+        self.first |= {s: written[s] for s, n in first.items() if n >= wanted}
+        self.last |= {s: written[s] for s, n in last.items() if n >= wanted}
+        return len(self.first) + len(self.last) > known
 
     def repair(self, row: CurateRow) -> Content:
         if not self.first and not self.last:
@@ -84,8 +89,8 @@ class StripBoilerplate(Repair):
     def described(self) -> dict[str, object]:
         return {
             **super().described(),
-            "first_sentences": sorted(self.first),
-            "last_sentences": sorted(self.last),
+            "first_sentences": sorted(str(masked(told)) for told in self.first.values()),
+            "last_sentences": sorted(str(masked(told)) for told in self.last.values()),
         }
 
     def _stripped(self, text: str, role: str) -> str:
@@ -98,7 +103,7 @@ class StripBoilerplate(Repair):
 def _without(
     text: str,
     find: Callable[[str], str],
-    known: set[str],
+    known: dict[str, str],
     tidy: Callable[[str], str],
     *,
     from_start: bool,
