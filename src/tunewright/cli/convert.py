@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def _with_schema(
 
     desk = Desk.open([source], schema=schema, columns=columns)
     found = convert(desk.data, target, folder=desk.folder, to=to, seed=desk.seed)
-    return found
+    told = dict.fromkeys((*desk.assumptions, *found.assumptions))
+    return replace(found, assumptions=tuple(told))
 
 
 def _refuse_place(target: Path, *, force: bool) -> None:

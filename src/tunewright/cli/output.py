@@ -27,7 +27,7 @@ Write = Callable[[str], None]
 def files_of(written: str | list[str] | None, folder: Path) -> list[Path]:
     """The files that a data path stands for; none where it stands for none."""
     try:
-        paths = resolve_paths(written, folder) if written is not None else []
+        paths = resolve_paths(written, folder, allow_network=True) if written else []
     except DataError:
         return []
     return [part.path for path in paths for file in path.files for part in file.parts]

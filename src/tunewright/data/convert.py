@@ -286,4 +286,3 @@ def _none_written(counts: _Counts, rejects: _Rejects, target: Path, to: str | No
         fix=f"see '{rejected_file(target)}'; another row schema is named by `--to`, another file "
         "format by the target's ending",
     )
-

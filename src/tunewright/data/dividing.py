@@ -201,7 +201,7 @@ def mixed_rows(
         DataError: when a data set has no rows left, or would repeat although it may not.
     """
     assert config.mix is not None
-    paths = resolve_paths(config.train, folder)
+    paths = resolve_paths(config.train, folder, allow_network=True)  # their names alone
     names = [path.written for path in paths]
     place = {file.name: at for at, path in enumerate(paths) for file in path.files}
     sets: list[list[Example]] = [[] for _ in paths]

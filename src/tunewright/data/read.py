@@ -61,6 +61,7 @@ def read_examples(
     on_progress: Callable[[int], None] | None = None,
     *,
     labels_required: bool = True,
+    allow_network: bool = False,
 ) -> ReadResult:
     """Read the files of one split.
 
@@ -73,6 +74,7 @@ def read_examples(
         on_progress: called now and then, and at the end, with the number of rows read so far.
         labels_required: whether a row without a label is rejected; otherwise its target is None,
             and the files need only have the text columns.
+        allow_network: whether a path may name a data set on the hub.
 
     Raises:
         DataError: when a file as a whole cannot be used, a column is missing, there are more than
@@ -83,7 +85,8 @@ def read_examples(
     examples: list[Example] = []
     rejected: list[Rejected] = []
     rows_read = 0
-    for row in chain.from_iterable(map(reading.rows, resolve_paths(paths, folder))):
+    found_paths = resolve_paths(paths, folder, allow_network=allow_network)
+    for row in chain.from_iterable(map(reading.rows, found_paths)):
         rows_read += 1
         if rows_read > config.max_rows:
             raise reading.too_many()

@@ -52,6 +52,7 @@ def read_rows(
     seed: int = 0,
     *,
     extras: bool = False,
+    allow_network: bool = False,
 ) -> Iterator[DataRow | Rejected]:
     """Every row of some files, one at a time, in their order.
 
@@ -61,13 +62,15 @@ def read_rows(
         folder: the project folder, where relative paths start.
         seed: decides which rows a path with a sample size (`train.csv#500`) draws.
         extras: whether the columns that the schema does not look at are kept.
+        allow_network: whether a path may name a data set on the hub.
 
     Raises:
         DataError: when a file as a whole cannot be used, or lacks a column.
     """
     schema = schema_of(config)
     files = FileRows(config, schema.required_columns(), seed, every_column=True)
-    for row in chain.from_iterable(map(files.rows, resolve_paths(paths, folder))):
+    found = resolve_paths(paths, folder, allow_network=allow_network)
+    for row in chain.from_iterable(map(files.rows, found)):
         yield row if isinstance(row, Rejected) else to_data_row(row, schema, config, extras=extras)
 
 

@@ -83,7 +83,8 @@ class ProjectConfig(Config):
     model: str = "all-MiniLM-L6-v2"
     """The base model: a local folder, an embedded model, or a hub name."""
     allow_network: bool = False
-    """Whether a hub model may be downloaded. Nothing else ever uses the network."""
+    """Whether a hub model may be downloaded, and `hub:owner/name` be read as data. Nothing else
+    ever uses the network."""
     max_length: int | None = Field(default=None, ge=4)
     """Tokens at which a text is cut; the model's own limit when not given."""
     rendering: RenderingConfig = RenderingConfig()

@@ -114,7 +114,10 @@ class Desk:
     def rows(self, split: str = "train", *, extras: bool = False) -> Iterator[DataRow | Rejected]:
         """Every row of a split's files, used or rejected, in their order."""
         paths = self.splits[split]
-        return read_rows(self.data, paths, self.folder, self.seed, extras=extras)
+        leave = self.project is not None and self.project.config.allow_network
+        return read_rows(
+            self.data, paths, self.folder, self.seed, extras=extras, allow_network=leave
+        )
 
 
 def _project(targets: Sequence[str | Path]) -> Project | None:

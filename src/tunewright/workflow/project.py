@@ -178,7 +178,11 @@ class Project:
         data = self.config.data
         for written in (data.train, data.dev, data.test):
             try:
-                paths = resolve_paths(written, self.folder) if written is not None else []
+                paths = (
+                    resolve_paths(written, self.folder, allow_network=True)
+                    if written is not None
+                    else []
+                )
             except DataError:
                 continue  # a file that is not there, of which the run will tell
             for file in [file for path in paths for file in path.files]:
@@ -283,7 +287,9 @@ class Project:
         with_hashes = {
             "tunewright": __version__,
             "project": self.config.resolved(),
-            "files": file_hashes(self.config.data, self.folder),
+            "files": file_hashes(
+                self.config.data, self.folder, allow_network=self.config.allow_network
+            ),
             "model": {"source": session.model.source, "content_hash": session.model.content_hash},
         }
         text = yaml.safe_dump(with_hashes, sort_keys=False, allow_unicode=True)

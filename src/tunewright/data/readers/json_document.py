@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from tunewright.core.errors import DataError
+from tunewright.core.units import format_bytes
 from tunewright.data.bare_lists import as_row, is_bare
 from tunewright.data.example import Rejected
 from tunewright.data.json_text import JsonProblemError, parse_json
@@ -17,6 +18,9 @@ from tunewright.data.values import shown, shown_list
 
 _SHAPES = '[{"text": ..., "label": ...}, ...], {"data": [{...}, ...]} or {"text": [...], ...}'
 
+_LARGE_CHARACTERS = 200_000_000
+"""From here on a person is told what a document costs: some ten bytes for each character."""
+
 
 class JsonReader(Reader):
     """One JSON document with rows in it. It is held in memory while it is read."""
@@ -26,6 +30,7 @@ class JsonReader(Reader):
     def __init__(self, file: DataFile, options: ReadOptions) -> None:
         super().__init__(file, options)
         self._encoding = self.find_encoding(file)
+        self._told = False
 
     def records(self) -> Iterator[Record | Rejected]:
         """Every element of the list of rows; see `Reader.records`."""
@@ -52,18 +57,40 @@ class JsonReader(Reader):
             text = stream.read()
         if not text or text.isspace():
             raise self.empty()
+        if len(text) > _LARGE_CHARACTERS and not self._told:
+            self._told = True
+            self.assumptions.append(
+                f"'{self.file.name}' is one JSON document of {format_bytes(len(text))}, which is "
+                "held in memory as a whole; `tunewright convert` writes it as '.jsonl', which is "
+                "read row by row"
+            )
         try:
             return parse_json(text)
         except JsonProblemError as problem:
-            known = problem.column is not None
-            place = f"line {problem.line}, column {problem.column}: " if known else ""
-            raise DataError(
-                "the file is not valid JSON",
-                file=self.file.name,
-                found=f"{place}{problem.what}",
-                expected=f"one JSON document, as {_SHAPES}",
-                fix="correct that place, or set `format: jsonl` if each line is an object",
-            ) from problem
+            raise self._invalid(text, problem) from problem
+
+    def _invalid(self, text: str, problem: JsonProblemError) -> DataError:
+        known = problem.column is not None
+        place = f"line {problem.line}, column {problem.column}: " if known else ""
+        expected = f"one JSON document, as {_SHAPES}"
+        if problem.column is not None and problem.what == "extra data":
+            line = text.split("\n")[problem.line - 1]
+            if line[problem.column - 1 : problem.column] in ("{", "["):
+                return DataError(
+                    "the file holds several JSON documents, one behind the other",
+                    file=self.file.name,
+                    found=f"{place}the second one",
+                    expected=f"{expected}; or one object on each line",
+                    fix="write each on a line of its own: `jq -c . FILE > FILE.jsonl`; or put "
+                    "commas between them, '[' before and ']' behind",
+                )
+        return DataError(
+            "the file is not valid JSON",
+            file=self.file.name,
+            found=f"{place}{problem.what}",
+            expected=expected,
+            fix="correct that place, or set `format: jsonl` if each line is an object",
+        )
 
     def _rows(self, document: object) -> list[object]:
         """The list of rows, wherever in the document it stands."""

@@ -16,11 +16,13 @@ from tunewright.workflow.session import Session, Stage
 _HANDLER = "tunewright.data.prepare:PrepareData"
 
 
-def file_hashes(data: DataConfig, folder: Path) -> dict[str, str]:
-    """Content hash of every input file."""
+def file_hashes(data: DataConfig, folder: Path, *, allow_network: bool = False) -> dict[str, str]:
+    """Content hash of every input file; a data set on the hub has none and counts by its name."""
     hashes = {}
     for paths in (data.train, data.dev, data.test):
-        for path in resolve_paths(paths, folder) if paths is not None else []:
+        if paths is None:
+            continue
+        for path in resolve_paths(paths, folder, allow_network=allow_network):
             for file in path.files:
                 for part in file.parts:
                     hashes[part.name] = _hash(part)
@@ -42,7 +44,9 @@ def _hash(file: DataFile) -> str:
 def _inputs(session: Session) -> Any:
     return {
         "data": session.config.data.model_dump(mode="json"),
-        "files": file_hashes(session.config.data, session.folder),
+        "files": file_hashes(
+            session.config.data, session.folder, allow_network=session.config.allow_network
+        ),
         "seed": session.config.seed,
     }
 
@@ -54,6 +58,7 @@ def _run(session: Session) -> dict[str, Any]:
             "data": session.config.data.model_dump(mode="json"),
             "folder": str(session.folder),
             "seed": session.config.seed,
+            "allow_network": session.config.allow_network,
         },
         "reading the data",
     )
