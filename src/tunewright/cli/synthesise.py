@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -21,6 +22,7 @@ from tunewright.core.errors import (
 from tunewright.core.units import format_count, format_percent, format_seconds
 from tunewright.curate.generators.source import SourceOptions
 from tunewright.curate.synthesis.config import SynthesisConfig
+from tunewright.curate.synthesis.run import Synthesis
 from tunewright.workflow.synthesise import SynthesisOutcome, SynthesisRequest, make_rows
 
 _BALANCES = ("even", "scarce")
@@ -137,12 +139,16 @@ def _show(outcome: SynthesisOutcome) -> None:
 
 
 def _show_next(outcome: SynthesisOutcome) -> None:
-    console.print(
-        f"\n{format_count(len(outcome.synthesis.rows), 'new row')} in {outcome.out}. Whether they "
-        f"help is for a measurement to say: put `train: [YOUR_FILE, {outcome.out}]` under `data:` "
-        "and run `tunewright run`; new rows are only ever trained on, never tested on.",
-        markup=False,
-    )
+    rows = f"\n{format_count(len(outcome.synthesis.rows), 'new row')} in {outcome.out}"
+    if not outcome.joins_data:
+        text = f"{rows}, laid out as {outcome.schema}: `tunewright show {outcome.out}` prints some."
+    else:
+        text = (
+            f"{rows}. Whether they help is for a measurement to say: put `train: [YOUR_FILE, "
+            f"{outcome.out}]` under `data:` and run `tunewright run`. New rows are only ever "
+            "learned from, never tested on."
+        )
+    console.print(text, markup=False)
 
 
 def _unfinished(outcome: SynthesisOutcome, options: SynthesisOptions) -> TunewrightError | None:
@@ -150,20 +156,30 @@ def _unfinished(outcome: SynthesisOutcome, options: SynthesisOptions) -> Tunewri
     made = outcome.synthesis
     if made.stop is None:
         return None
-    most = max(made.counts, key=lambda name: made.counts[name], default="")
     told = f"{len(made.rows):,} of {options.count:,} rows kept"
-    found = f"{told}; most were rejected by `{most}`" if most else told
+    found = "; ".join(filter(None, (told, _most_common(made))))
     if made.stop.kind == "budget":
         return StoppedError(
             f"stopped: {made.stop.message}",
-            found=told,
+            found=found,
             fix="run the same command with a larger --max-requests"
             + (" and --force" if outcome.out or made.rejected else "")
             + ": what was answered is not asked again",
         )
     fix = f"see {outcome.rejected}; take another model or method, or other seeds"
     if not made.rows:
-        return DataError("no generated row passed the filters", found=made.stop.message, fix=fix)
+        return DataError(
+            "no generated row passed the filters", found=f"{made.stop.message}; {found}", fix=fix
+        )
     if made.stop.kind == "exhausted":
         fix = "add documents or rows, or be content with the rows that there are"
     return GateError(f"stopped: {made.stop.message}", found=found, fix=fix)
+
+
+def _most_common(made: Synthesis) -> str:
+    """The commonest reason for a rejection, as a clause; '' where there is none."""
+    counts = Counter((row["filter"], row["reason"]) for row in made.rejected)
+    if not counts:
+        return ""
+    (name, reason), count = counts.most_common(1)[0]
+    return f"most often ({count:,} times) `{name}` rejected them: {reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from tunewright.curate.synthesis.methods.questions import passages_of
 from tunewright.curate.synthesis.rows import Passage, Seed, question_of
 from tunewright.curate.synthesis.run import Synthesis, synthesise
 from tunewright.curate.synthesis.writer import Writer
-from tunewright.data.config import CLASSIFICATION
+from tunewright.data.config import CLASSIFICATION, DataConfig
 from tunewright.data.content import Completion, Conversation, Document, Labelled, Preference
 from tunewright.data.dataset import load_dataset
 from tunewright.data.example import Rejected
+from tunewright.data.folders import document_suffix
 from tunewright.data.json_text import write_json_text
 from tunewright.data.normalise import normalise
+from tunewright.data.rows import DataRow, read_rows
 from tunewright.data.schemas import SCHEMAS
 from tunewright.data.schemas.base import Schema
 from tunewright.data.synthetic import is_synthetic
@@ -67,6 +70,10 @@ class SynthesisOutcome:
     """None where no row was kept."""
     rejected: Path
     generator: str
+    schema: str
+    """Row schema of the new rows."""
+    joins_data: bool
+    """Whether they are laid out as the person's own rows, and can stand beside them."""
     estimated_tokens: bool
     """Whether the endpoint does not count its tokens."""
     notes: tuple[str, ...]
@@ -79,6 +86,8 @@ class SynthesisOutcome:
             "out": None if self.out is None else str(self.out),
             "rejected_file": str(self.rejected),
             "generator": self.generator,
+            "schema": self.schema,
+            "joins_data": self.joins_data,
             "generated": made.generated,
             "kept": len(made.rows),
             "rejected": dict(made.counts),
@@ -103,6 +112,7 @@ class _Gathered:
     label_descriptions: dict[str, str] = field(default_factory=dict)
     empty_columns: tuple[str, ...] = ()
     """Columns that the project names, and that a new row has no value for."""
+    joins_data: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -159,6 +169,8 @@ def make_rows(request: SynthesisRequest, listener: Listener | None = None) -> Sy
         out=request.out if made.rows else None,
         rejected=rejected,
         generator=identity,
+        schema=gathered.schema.name,
+        joins_data=gathered.joins_data,
         estimated_tokens=estimated,
         notes=tuple(gathered.notes),
     )
@@ -169,23 +181,25 @@ def make_rows(request: SynthesisRequest, listener: Listener | None = None) -> Sy
 
 def _gather(request: SynthesisRequest, listener: Listener) -> _Gathered:
     method = request.config.method
-    alone = bool(request.documents) and not request.data and not Path("tunewright.yaml").is_file()
-    if method == QUESTIONS and alone:
+    data, documents = request.data, request.documents
+    if method == QUESTIONS and data and not documents and all(map(document_suffix, data)):
+        data, documents = (), data
+    if method == QUESTIONS and documents and not data and not Path("tunewright.yaml").is_file():
         gathered = _Gathered(schema=SCHEMAS.get("question_answer")({}))
-        gathered.passages = _passages(request.documents, gathered)
+        gathered.passages = _passages(documents, gathered)
         return gathered
-    desk = Desk.open(
-        request.data, schema=request.schema, columns=request.columns, test=request.test
-    )
-    gathered = _Gathered(schema=_written_schema(desk.schema, method))
+    desk = Desk.open(data, schema=request.schema, columns=request.columns, test=request.test)
+    own = desk.schema
+    gathered = _Gathered(schema=_written_schema(own, method))
+    gathered.joins_data = gathered.schema is own
     gathered.notes += desk.assumptions
-    if method == QUESTIONS and not request.documents:
-        gathered.passages = _passages_of(desk, gathered)
+    if method == QUESTIONS and not documents:
+        gathered.passages = _passages_in(desk.rows(extras=True), gathered)
         return gathered
     gathered.held_out = _held_out(desk, gathered, listener)
     gathered.seeds = _seeds(desk, gathered)
-    if request.documents:
-        gathered.passages = _passages(request.documents, gathered)
+    if documents:
+        gathered.passages = _passages(documents, gathered)
     if desk.project is not None:
         gathered.label_descriptions = dict(desk.project.config.label_descriptions)
     named = (desk.data.group, desk.data.time, *desk.data.slices)
@@ -280,18 +294,33 @@ def _questions(desk: Desk, split: str) -> list[str]:
 
 
 def _passages(documents: Sequence[str], gathered: _Gathered) -> list[Passage]:
-    return _passages_of(Desk.open(documents, schema="text"), gathered)
+    """Passages of files, folders of them, and rows with a running text.
+
+    A text file is one document, though a text file of training data has a row on each line.
+    """
+    rows: list[Iterable[DataRow | Rejected]] = []
+    for name in documents:
+        if document_suffix(name) and Path(name).is_file():
+            config = DataConfig(
+                train=name, row_schema="text", columns={"text": "text"}, format="documents"
+            )
+            rows.append(read_rows(config, name, Path.cwd(), extras=True))
+        else:
+            rows.append(Desk.open([name], schema="text").rows(extras=True))
+    return _passages_in(chain.from_iterable(rows), gathered)
 
 
-def _passages_of(desk: Desk, gathered: _Gathered) -> list[Passage]:
-    """The documents of a desk, in passages."""
+def _passages_in(rows: Iterable[DataRow | Rejected], gathered: _Gathered) -> list[Passage]:
+    """The documents among some rows, in passages."""
     passages: list[Passage] = []
     others = short = 0
-    for row in desk.rows("train"):
+    for row in rows:
         if isinstance(row, Rejected) or not isinstance(row.content, Document):
             others += 1
             continue
-        found = list(passages_of(row.content.text, str(row.source)))
+        path = (row.extras or {}).get("path")
+        place = f"{row.source.file}: {path}" if path else str(row.source)
+        found = list(passages_of(row.content.text, place))
         short += not found
         passages += found
     if others or short:

@@ -56,7 +56,7 @@ class EndpointGenerator(Generator):
         key: sent as bearer token; never printed, stored or hashed.
         key_env: the environment variable that it came from, for messages.
         patience: time-outs, attempts, requests at one time.
-        sleep: waits that many seconds.
+        sleep: waits that many seconds, in the place of `time.sleep`.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class EndpointGenerator(Generator):
         key: str | None = None,
         key_env: str = DEFAULT_KEY_ENV,
         patience: Patience | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._address = address
         self._model = model
         self._key = key
         self._key_env = key_env
         self._patience = patience or Patience()
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._length_name = "max_tokens"
         self._answered = False
         self.retries = 0

@@ -111,10 +111,11 @@ def pair(schema: Schema, question: str, answer: str, system: str | None = None) 
     Raises:
         CannotHoldError: when it has none.
     """
-    if Completion in schema.holds:
-        return Completion(prompt=question, completion=answer)
-    if Conversation not in schema.holds:
+    kinds = [kind for kind in schema.holds if kind in (Conversation, Completion)]
+    if not kinds:
         raise CannotHoldError(f"{schema.name} has no place for a request with its answer")
+    if kinds[0] is Completion:  # what `read` gives stands first
+        return Completion(prompt=question, completion=answer)
     turns = [Message(role=USER, content=question), Message(role=ASSISTANT, content=answer)]
     first = [Message(role=SYSTEM, content=system)] if system else []
     return Conversation(messages=(*first, *turns))

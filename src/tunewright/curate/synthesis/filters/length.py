@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tunewright.curate.synthesis.filters.base import OneByOne
+from tunewright.curate.synthesis.filters.base import PREFERENCES, OneByOne
 from tunewright.curate.synthesis.material import Material
 from tunewright.curate.synthesis.rows import Draft, Rejection, question_of
 from tunewright.data.content import Content, Labelled
@@ -36,7 +36,7 @@ class LengthFilter(OneByOne):
         """Fewest and most characters of `question` and `answer`."""
         if len(contents) >= _FEWEST_SEEDS and not of_passages:
             self.bands["question"] = band(questions)
-            if answers:
+            if answers and material.config.method != PREFERENCES:  # not in the seeds' manner
                 self.bands["answer"] = band(answers)
         elif of_passages:
             self.bands = dict(_FOR_PASSAGES)

@@ -30,9 +30,13 @@ MARKERS = (
 person's own rows hold is none."""
 
 _LABELS = re.compile(r"(?im)^\s*(?:request|question|answer|passage)\s*\d*\s*:")
+_SOURCE = r"(?:the|this|that)\s+(?:given\s+|above\s+)?(?:passage|excerpt|text)"
 _OF_THE_PASSAGE = re.compile(
-    r"(?i)\b(?:(?:the|this|that)\s+(?:given\s+)?(?:passage|excerpt)|(?:the|this)\s+text\s+above)\b"
+    rf"(?i)\b(?:according\s+to|based\s+on|in|from|by|does|did|is)\s+{_SOURCE}\b"
+    rf"|\b{_SOURCE}\s+(?:above|says?|states?|mentions?|describes?|tells?|gives?)\b"
 )
+"""A question that only somebody with the passage before them understands. 'The passage of air' is
+none."""
 _SEEDS_LOOKED_AT = 2000
 
 
