@@ -31,6 +31,13 @@ from tunewright.data.dividing import (
 from tunewright.data.example import Example, Rejected
 from tunewright.data.read import read_examples
 from tunewright.data.sealed import seal
+from tunewright.data.synthetic import (
+    real_rows,
+    refuse_only_synthetic,
+    refuse_synthetic,
+    synthetic_counts,
+    without_copies,
+)
 from tunewright.data.unusable import all_leaked, no_common_label, not_divisible, one_label
 from tunewright.study.layout import StudyLayout
 from tunewright.workers.base import Context, JobHandler, OnEvent
@@ -74,7 +81,10 @@ class PrepareData(JobHandler):
         config = DataConfig(**payload["data"])
         seed = int(payload["seed"])
         folder = StudyLayout(context.study).data
-        rows = _read(config, Path(payload["folder"]), seed, context.emit)
+        leave = bool(payload.get("allow_network", False))
+        rows = _read(config, Path(payload["folder"]), seed, context.emit, allow_network=leave)
+        rows.train, copies = without_copies(rows.train, rows.dev, key_of_example)
+        rows.rejected.extend(copies)
         try:
             _refuse_one_label(rows.train, config)  # before the split, so that it counts all rows
             _split_test(rows, config, seed, context.emit)
@@ -92,7 +102,9 @@ class PrepareData(JobHandler):
         return _write(folder, rows, config, seed, labels, leaked, held, unanswerable) | mixed
 
 
-def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
+def _read(
+    config: DataConfig, folder: Path, seed: int, emit: OnEvent, *, allow_network: bool
+) -> _Rows:
     rows = _Rows([], [], [], [], [], 0, 0)
     sources = {"train": config.train, "dev": config.dev, "test": config.test}
     for name, paths in sources.items():
@@ -102,7 +114,11 @@ def _read(config: DataConfig, folder: Path, seed: int, emit: OnEvent) -> _Rows:
         def on_progress(count: int, name: str = name) -> None:
             emit(Progress(activity=f"reading {name}", done=count, total=0))
 
-        found = read_examples(config, paths, name, folder, seed, on_progress)
+        found = read_examples(
+            config, paths, name, folder, seed, on_progress, allow_network=allow_network
+        )
+        if name != "train":
+            refuse_synthetic(found.examples, name)
         setattr(rows, name, found.examples)
         rows.rejected.extend(found.rejected)
         rows.descriptions.append(found.description)
@@ -273,6 +289,7 @@ def _write(
         "test": len(rows.test),
         "unanswerable_test_rows": unanswerable,
         "leaked": leaked,
+        "synthetic": synthetic_counts(fit),
         "rejected": dict(Counter(row.reason for row in rows.rejected)),
         "files": rows.descriptions,
         "has_groups": config.group is not None,
@@ -286,16 +303,18 @@ def _choose_holdout(
     rows.dev = _with_own_ids(rows.dev, {example.id for example in rows.train})
     if rows.dev:
         return [example.id for example in rows.dev], {}
-    if split.too_few_for_dev(len(rows.train), len(labels)):
-        targets, groups = split_keys(rows.train)
+    real = real_rows(rows.train)
+    refuse_only_synthetic(rows.train, "dev")
+    if split.too_few_for_dev(len(real), len(labels)):
+        targets, groups = split_keys(real)
         count = min(config.folds, len(np.unique(groups)))
         if count < _FEWEST_FOLDS:
             raise _not_divisible(rows.train, config, "folds", 1 / config.folds)
         if config.split_by == "time":
             emit(Notice(text=_FOLDS_IGNORE_TIME, level="warning"))
         folds = split.assign_folds(targets, groups, count, derive_seed(seed, "folds"))
-        return [], {e.id: int(f) for e, f in zip(rows.train, folds, strict=True)}
-    fraction = split.dev_fraction(len(rows.train), config.dev_size)
+        return [], {e.id: int(f) for e, f in zip(real, folds, strict=True)}
+    fraction = split.dev_fraction(len(real), config.dev_size)
     held = hold_out_rows(rows.train, config, "dev", fraction, seed, emit)
     if held.all() or not held.any():
         raise _not_divisible(rows.train, config, "dev set", fraction)
