@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewright.cli import stages
+from tunewright.cli.console import LiveProgress, console, print_json
+from tunewright.cli.findings import show_findings
+from tunewright.core.errors import ConfigError
+from tunewright.core.events import Progress
+from tunewright.workflow.check import CheckResult, check_desk
+from tunewright.workflow.desk import Desk
+
+_CLASSIFY = "classify"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,8 +26,92 @@ class CheckOptions:
     test: str | None = None
     schema: str | None = None
     columns: list[str] | None = None
+    out: Path | None = None
 
 
 def run(options: CheckOptions, *, as_json: bool) -> None:
-    """Check the data and show the findings."""
-    stages.check(Path(options.data[0]) if options.data else Path(), as_json=as_json)
+    """Check the data and show the findings.
+
+    A project that classifies runs its stages up to the audit, with the checks that need its model;
+    all other data is read once, row by row.
+    """
+    desk = Desk.open(
+        options.data,
+        schema=options.schema,
+        columns=options.columns,
+        model=options.model,
+        test=options.test,
+    )
+    if desk.project is not None and desk.task == _CLASSIFY:
+        _refuse(options, "test", "out", "model")
+        stages.check(desk.project, measure=options.measure, as_json=as_json)
+        return
+    if options.measure:
+        raise ConfigError(
+            "what the findings cost can be measured for projects that classify",
+            field="--measure",
+            found=f"the task '{desk.task}'" if desk.project else "files without a project",
+            expected="a tunewright.yaml with `task: classify`",
+            fix="make one with `tunewright init FILE`, or leave --measure out",
+        )
+    if desk.project is not None:
+        _refuse(options, "test")
+    _check_files(desk, options, as_json=as_json)
+
+
+def _refuse(options: CheckOptions, *names: str) -> None:
+    """Options that have no meaning for this project."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ConfigError(
+                "a project says this itself",
+                field=f"--{name}",
+                found=str(getattr(options, name)),
+                fix="change the project file, or leave the option out",
+            )
+
+
+def _check_files(desk: Desk, options: CheckOptions, *, as_json: bool) -> None:
+    with LiveProgress(quiet=as_json) as progress:
+        listener = progress.listener()
+
+        def report(activity: str, done: int, total: int) -> None:
+            listener.on_event(Progress(activity=activity, done=done, total=total))
+
+        listener.on_stage("check", "Checking the data", "started")
+        result = check_desk(desk, words=_words(options), out=options.out, report=report)
+        listener.on_stage("check", "Checking the data", "done")
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        _show(result)
+
+
+def _words(options: CheckOptions) -> list[str]:
+    """The data as a command names it."""
+    words = list(options.data)
+    if options.schema is not None:
+        words += ["--schema", options.schema]
+    for pair in options.columns or ():
+        words += ["--map", pair]
+    return words
+
+
+def _show(result: CheckResult) -> None:
+    for assumption in result.assumptions:
+        console.print(f"· {assumption}", style="dim", markup=False)
+    scan = result.scan
+    parts = ", ".join(f"{count:,} {split}" for split, count in scan.used.items())
+    console.print(f"{scan.rows_read:,} rows read: {parts}; {scan.rows_rejected:,} not used")
+    for reason, count in scan.reasons.items():
+        console.print(f"  {count:,} not used: {reason.replace('_', ' ')}", style="yellow")
+    for sample in scan.samples:
+        left, whole = sample["rows_not_drawn"], sample["rows_in_files"]
+        console.print(f"  {left:,} of the {whole:,} rows in {sample['path']} not drawn")
+    console.print()
+    show_findings(result.as_dict()["findings"])
+    console.print(
+        f"\nEvery row of every finding, and every row that was not used: {result.folder}",
+        style="dim",
+        markup=False,
+    )

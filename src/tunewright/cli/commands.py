@@ -95,6 +95,10 @@ def check(
     test: Annotated[str | None, typer.Option(help="Test file of files without project.")] = None,
     schema: data_commands.SchemaOption = None,
     columns: data_commands.ColumnsOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what is found; the study's, or a temporary one, otherwise."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Audit a project's data, or a file. Ends with 3 when it cannot be used."""
@@ -102,7 +106,13 @@ def check(
 
     command.run(
         command.CheckOptions(
-            data=data or [], measure=measure, model=model, test=test, schema=schema, columns=columns
+            data=data or [],
+            measure=measure,
+            model=model,
+            test=test,
+            schema=schema,
+            columns=columns,
+            out=out,
         ),
         as_json=json,
     )

@@ -6,10 +6,9 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -17,27 +16,37 @@ from rich.text import Text
 from tunewright.candidates.labels import refuse_unknown_labels
 from tunewright.cli.console import LiveProgress, console, errors, print_json
 from tunewright.cli.exit import end
+from tunewright.cli.findings import indented, show_findings
 from tunewright.core.config import YamlDocument
 from tunewright.core.errors import ConfigError, GateError
 from tunewright.core.units import format_bytes, format_percent, format_points, format_seconds
 from tunewright.workflow.project import Project, describe
 from tunewright.workflow.results import RunResult, Verdict
 
-_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
-_ROWS_SHOWN = 3
+if TYPE_CHECKING:
+    from tunewright.workflow.measure import MeasureResult
 
 
 def load(path: Path, *, quiet: bool) -> Project:
     """Load a project and say which other spellings were understood."""
     project = Project.load(path)
     if not quiet:
-        for notice in project.notices:
-            errors.print(notice, style="dim", markup=False)
+        _tell_notices(project)
     return project
 
 
+def _tell_notices(project: Project) -> None:
+    for notice in project.notices:
+        errors.print(notice, style="dim", markup=False)
+
+
 def _run_until(path: Path, stage: str, minutes: float | None, *, as_json: bool) -> RunResult:
-    project = load(path, quiet=as_json)
+    return _run_project(load(path, quiet=as_json), stage, minutes, as_json=as_json)
+
+
+def _run_project(
+    project: Project, stage: str, minutes: float | None, *, as_json: bool
+) -> RunResult:
     with _placed_in(project), LiveProgress(quiet=as_json) as progress:
         result = project.run(until=stage, minutes=minutes, listener=progress.listener())
         described, labels = project.config.label_descriptions, result.stages["data"]["labels"]
@@ -57,18 +66,33 @@ def _placed_in(project: Project) -> Iterator[None]:
         raise
 
 
-def check(path: Path, *, as_json: bool) -> None:
-    """Run the audit and show its findings."""
-    result = _run_until(path, "audit", None, as_json=as_json)
+def check(project: Project, *, measure: bool, as_json: bool) -> None:
+    """Run the audit and show its findings; measure what they cost where that is asked for."""
+    if not as_json:
+        _tell_notices(project)
+    result = _run_project(project, "audit", None, as_json=as_json)
     data, findings = result.stages["data"], result.stages["audit"]["findings"]
+    measured = _measure(project, as_json=as_json) if measure else None
     if as_json:
-        print_json({"data": data, "findings": findings, "details": _audit_file(result)})
+        told = {"data": data, "findings": findings, "details": _audit_file(result)}
+        print_json(told if measured is None else {**told, "measured": describe(measured)})
         return
     _show_data(data)
-    for finding in findings:
-        _show_finding(finding)
+    show_findings(findings)
     place = _audit_file(result)
     console.print(f"\nEvery row of every finding: {place}", style="dim", markup=False)
+    if measured is not None:
+        from tunewright.cli.measured import show
+
+        console.print()
+        show(measured)
+
+
+def _measure(project: Project, *, as_json: bool) -> MeasureResult:
+    from tunewright.workflow.measure import measure
+
+    with _placed_in(project), LiveProgress(quiet=as_json) as progress:
+        return measure(project, progress.listener())
 
 
 def _audit_file(result: RunResult) -> str:
@@ -87,28 +111,6 @@ def _show_data(data: dict[str, Any]) -> None:
     for reason, count in data["rejected"].items():
         console.print(f"  {count:,} not used: {reason.replace('_', ' ')}", style="yellow")
     console.print()
-
-
-def _show_finding(finding: dict[str, Any]) -> None:
-    mark = {"error": "✗", "warning": "!", "info": "·"}[finding["severity"]]
-    console.print(Text(f"{mark} {finding['message']}", style=_STYLES[finding["severity"]]))
-    notes = [finding["consequence"], f"Fix: {finding['fix']}" if finding["fix"] else ""]
-    for note in filter(None, notes):
-        _indented(Text(note, style="dim"), 2)
-    if finding["severity"] == "info":
-        return
-    for row in finding["rows"][:_ROWS_SHOWN]:
-        line = "" if row["line"] is None else f" (line {row['line']})"
-        place = f"{row['file']}, row {row['row']}{line}"
-        _indented(Text(f"{place}: {row['detail']}"), 4)
-    more = finding["count"] - _ROWS_SHOWN
-    if more > 0 and finding["rows"]:
-        _indented(Text(f"and {more:,} more", style="dim"), 4)
-
-
-def _indented(text: Text, columns: int) -> None:
-    """Also where the text is wrapped."""
-    console.print(Padding(text, (0, 0, 0, columns), expand=False))
 
 
 def plan(path: Path, minutes: float | None, *, as_json: bool) -> None:
@@ -197,7 +199,7 @@ def show_verdict(verdict: Verdict) -> None:
         if lines:
             console.print(f"[dim]{title}[/dim]")
             for line in lines:
-                _indented(Text(f"· {line}"), 1)
+                indented(Text(f"· {line}"), 1)
 
 
 def _show_places(result: RunResult) -> None:

@@ -45,6 +45,8 @@ _KINDS: dict[type, str] = {list: "a list", dict: "an object", bytes: "binary dat
 def shown(text: str) -> str:
     """The text in quotes for a message: cut when long, and always printable."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    if cut.isprintable():
+        return f"'{cut}'"
     return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + "'"
 
 

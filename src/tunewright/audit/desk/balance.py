@@ -149,7 +149,7 @@ class LabelSpelling(SetCheck):
                 message=f"labels that are probably one: {told}",
                 consequence="they are learned and scored as different labels",
                 fix="spell each label in one way in the file",
-                repair="tunewright clean --apply relabel",
+                repair="tunewright clean DATA --apply relabel",
                 rows=[] if marked is None else marked.rows,
                 numbers={"spellings": twins},
             )
@@ -191,7 +191,7 @@ class RepeatedAnswers(SetCheck):
                 consequence="a model learns to give it whatever is asked, and scores well for it "
                 f"on {format_percent(share)} of the rows",
                 fix="thin such rows out, or make sure that the answer is right for each of them",
-                repair=f"tunewright clean --apply drop:{self.name}",
+                repair=f"tunewright clean DATA --apply drop:{self.name}",
                 rows=marked.rows,
                 numbers={"answers": len(sizes), "largest": largest, "largest_share": share},
             )

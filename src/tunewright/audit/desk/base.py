@@ -118,7 +118,7 @@ class DeskSetup:
 
     data: str = ""
     """The data as a command names it (`chat.jsonl --schema messages`); '' for the project here.
-    A repair is written as `tunewright clean --apply dedupe`, and gets these words in between."""
+    In a repair, `tunewright clean DATA --apply dedupe`, they take the place of DATA."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of single checks by name of the check."""

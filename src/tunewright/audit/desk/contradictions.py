@@ -74,7 +74,7 @@ class Contradictions(SetCheck):
             consequence="no model can answer all of them rightly; if the rest were perfect, "
             f"{100 * ceiling:.2f} % would be the limit on rows like these",
             fix=fix,
-            repair=f"tunewright clean --apply drop:{check}",
+            repair=f"tunewright clean DATA --apply drop:{check}",
             rows=marked.rows,
             numbers={"accuracy_ceiling": ceiling, "share": share},
         )
@@ -152,7 +152,7 @@ class NearContradictions(SetCheck):
                 consequence="the model is told two things about one question; on such rows it can "
                 "be right half of the time",
                 fix=f"decide on one {what} for each question",
-                repair=f"tunewright clean --apply drop:{self.name}",
+                repair=f"tunewright clean DATA --apply drop:{self.name}",
                 rows=marked.rows,
                 numbers={"share": shares(marked.count, rows.learned)},
             )

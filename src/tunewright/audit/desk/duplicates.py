@@ -59,7 +59,7 @@ class Duplicates(SetCheck):
             f"{told}(case, punctuation and white space aside)",
             consequence=cost,
             fix="remove them unless such messages really are that frequent",
-            repair="tunewright clean --apply dedupe",
+            repair="tunewright clean DATA --apply dedupe",
             rows=marked.rows,
             numbers={"share": share, "by_split": dict(marked.by_split)},
         )
@@ -94,7 +94,7 @@ class NearDuplicates(SetCheck):
                 "least 70 %)",
                 consequence="many near copies make a data set look larger than it is",
                 fix="keep them if people really write that way; thin them out if a template did",
-                repair="tunewright clean --apply near_dedupe",
+                repair="tunewright clean DATA --apply near_dedupe",
                 rows=marked.rows,
                 numbers={
                     "clusters": len(clusters),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -103,7 +104,7 @@ class Fingerprints:
             splits: rows of other splits are left out.
         """
         for keys, numbers in self._spool.partitions(self._keys(field, splits)):
-            starts, sizes = runs(keys)
+            _, sizes = runs(keys)
             several = sizes > 1
             inside = np.repeat(several, sizes)
             kept = sizes[several]
@@ -164,8 +165,7 @@ class Fingerprints:
 
     def source(self, number: int) -> Source:
         """Where a row stands."""
-        row = self._spool.rows(np.array([number]))[0]
-        return self._source(row)
+        return self._source(self._spool.row(number))
 
     def _source(self, row: np.void) -> Source:
         return Source(
@@ -189,14 +189,16 @@ class Fingerprints:
         return self._marks.marked(finding)
 
     def _flags(self, finding: str, rows: Iterable[tuple[int, str]]) -> Iterator[Flag]:
-        for number, detail in rows:
-            row = self._spool.rows(np.array([number]))[0]
-            yield Flag(
-                finding=finding,
-                split=SPLITS[int(row["split"])],
-                source=self._source(row),
-                detail=detail,
-            )
+        remaining = iter(rows)
+        while some := list(islice(remaining, _CHUNK)):
+            numbers = np.array([number for number, _ in some], dtype=np.int64)
+            for row, (_, detail) in zip(self._spool.rows(numbers), some, strict=True):
+                yield Flag(
+                    finding=finding,
+                    split=SPLITS[int(row["split"])],
+                    source=self._source(row),
+                    detail=detail,
+                )
 
     def mark_twins(
         self, finding: str, numbers: np.ndarray, twins: np.ndarray, words: str

@@ -48,7 +48,7 @@ class Leaks(SetCheck):
                 consequence=f"the {held} score will be too good: up to {format_percent(share)} of "
                 f"the {held} rows can be answered from memory",
                 fix="set `on_leak: drop_from_train`, or remove the rows from the training file",
-                repair=f"tunewright clean --apply drop:{check}",
+                repair=f"tunewright clean DATA --apply drop:{check}",
                 rows=marked.rows,
                 numbers={
                     f"share_of_{held}": share,
@@ -106,7 +106,7 @@ class GroupLeaks(SetCheck):
                 f"{format_count(marked.count, 'training row')}",
                 consequence="the test score tells how well known groups are answered, not new ones",
                 fix="divide the data by groups: `tunewright split --by group --column COLUMN`",
-                repair=f"tunewright clean --apply drop:{self.name}",
+                repair=f"tunewright clean DATA --apply drop:{self.name}",
                 rows=marked.rows,
                 numbers={"groups": divided},
             )

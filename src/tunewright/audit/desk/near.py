@@ -29,11 +29,15 @@ _MOST_PAIRS = 2_000_000
 """Measured in a whole scan: with more than 10,000 rows each is measured against fewer others."""
 
 _FEWEST_NEIGHBOURS = 2
-_WORTH_MEASURING = THRESHOLD - 0.2
-"""Estimated overlap. An estimate is off by 0.05, so that four in a million pairs are lost."""
+_PROPOSED = 4
+"""For each row that is measured against another, so many are proposed and estimated."""
+
+_PLAUSIBLE = THRESHOLD - 0.1
+"""Estimated overlap. An estimate is off by 0.044: of pairs that overlap by just 70 % one in a
+hundred is lost, of those by 75 % one in three thousand."""
 
 _HELD_TEXTS = 1024
-_BATCH = 4096
+_BATCH = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +52,9 @@ class Limits:
     """Rows with more proposed pairs than were measured."""
     left_out: np.ndarray
     """At least how many pairs of each of them were not measured."""
+    not_estimated: int
+    """Pairs of other rows that share a band and were left out: among rows that are alike only here
+    and there, nearly all of them are far apart."""
 
     def among(self, rows: np.ndarray) -> Limits:
         """The limits that concern some rows; bool over all rows."""
@@ -57,6 +64,7 @@ class Limits:
             cut=self.cut[rows[self.cut]],
             crowded=self.crowded[inside],
             left_out=self.left_out[inside],
+            not_estimated=self.not_estimated,
         )
 
     def numbers(self) -> dict[str, int]:
@@ -65,6 +73,7 @@ class Limits:
             "too_short": len(self.too_short),
             "cut": len(self.cut),
             "pairs_not_measured": int(self.left_out.sum()),
+            "pairs_not_estimated": self.not_estimated,
         }
 
 
@@ -113,32 +122,25 @@ def near_pairs(
     too_short, cut = _lengths(spool)
     eligible = is_first.copy()
     eligible[too_short] = False
-    limit = neighbours(spool.count)
-    crowd = np.zeros(spool.count, dtype=np.uint32)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    grams = Grams(spool)
-    proposed = _proposed(spool, eligible, limit, crowd, report)
-    done = 0
-    for later, earlier in spool.partitions(proposed, max(1, spool.count.bit_length()), BANDS):
-        later, earlier = _distinct(later.astype(np.int64), earlier)
-        rank = _rank(later)
-        np.maximum.at(crowd, later, (rank + 1).astype(np.uint32))
-        chosen = rank < limit
-        found += _measured(spool, grams, earlier[chosen], later[chosen])
-        done = int(later[-1]) if len(later) else done
-        report("near duplicates", done, spool.count)
-    crowded = np.flatnonzero(crowd > limit)
-    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else None
-    earlier, later, overlap = columns or (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+    search = _Search(spool, eligible)
+    found = [np.zeros(0, dtype=_PAIR)]
+    bits = max(1, spool.count.bit_length())
+    for later, earlier in spool.partitions(search.proposed(report), bits, BANDS):
+        found.append(search.measured(*_distinct(later.astype(np.int64), earlier)))
+        report("near duplicates", int(later[-1]), spool.count)
+    report("near duplicates", spool.count, spool.count)
+    pairs = np.concatenate(found)
+    crowded = np.flatnonzero(search.left_out)
     return NearPairs(
-        earlier=earlier,
-        later=later,
-        overlap=overlap,
+        earlier=pairs["earlier"],
+        later=pairs["later"],
+        overlap=pairs["overlap"],
         limits=Limits(
             too_short=too_short,
             cut=cut,
             crowded=crowded,
-            left_out=crowd[crowded].astype(np.int64) - limit,
+            left_out=search.left_out[crowded].astype(np.int64),
+            not_estimated=search.not_estimated(),
         ),
     )
 
@@ -158,34 +160,82 @@ def _lengths(spool: Spool) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(short), np.concatenate(long)
 
 
-def _proposed(
-    spool: Spool,
-    eligible: np.ndarray,
-    limit: int,
-    crowd: np.ndarray,
-    report: Callable[[str, int, int], None],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Later and earlier row of pairs that share a band, each row with the first `limit` only."""
-    for band in range(BANDS):
-        report("sorting sketches", band, BANDS)
-        for keys, numbers in spool.partitions(_band(spool, band, eligible), 32):
-            starts, sizes = runs(keys)
-            within = np.arange(len(keys)) - np.repeat(starts, sizes)
-            first = np.repeat(starts, sizes)
-            shared = np.repeat(sizes, sizes) > 1
-            numbers, within, first = numbers[shared], within[shared], first[shared]
-            leaders = np.cumsum(shared) - 1  # where the start of a stretch is now
-            np.maximum.at(crowd, numbers, within.astype(np.uint32))
-            for place in range(min(limit, int(within.max(initial=0)))):
-                behind = within > place
-                yield numbers[behind], numbers[leaders[first[behind]] + place]
-    report("sorting sketches", BANDS, BANDS)
+_PAIR = np.dtype([("earlier", "i8"), ("later", "i8"), ("overlap", "f8")])
 
 
-def _band(spool: Spool, band: int, eligible: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for first, keys in spool.band_chunks(band):
-        inside = np.flatnonzero(eligible[first : first + len(keys)] & (keys > 0))
-        yield keys[inside].astype(np.uint64), first + inside
+class _Search:
+    """The search while it is under way."""
+
+    def __init__(self, spool: Spool, eligible: np.ndarray) -> None:
+        self._spool = spool
+        self._eligible = eligible
+        self._limit = neighbours(spool.count)
+        self._grams = Grams(spool)
+        self._crowd = np.zeros(spool.count, dtype=np.uint32)
+        """Most earlier rows with which a row shares one band."""
+        self.left_out = np.zeros(spool.count, dtype=np.uint32)
+        """Plausible pairs that were not measured, at least, by the later row."""
+
+    def proposed(
+        self, report: Callable[[str, int, int], None]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Later and earlier row of pairs that share a band, each row with the first ones only."""
+        most = self._limit * _PROPOSED
+        for band in range(BANDS):
+            report("sorting sketches", band, BANDS)
+            for keys, numbers in self._spool.partitions(self._band(band), 32):
+                _, sizes = runs(keys)
+                shared = np.repeat(sizes, sizes) > 1
+                first = np.repeat(np.cumsum(np.where(sizes > 1, sizes, 0)) - sizes, sizes)[shared]
+                numbers = numbers[shared]
+                within = np.arange(len(numbers)) - first
+                np.maximum.at(self._crowd, numbers, within.astype(np.uint32))
+                for place in range(min(most, int(within.max(initial=0)))):
+                    behind = within > place
+                    yield numbers[behind], numbers[first[behind] + place]
+        report("sorting sketches", BANDS, BANDS)
+
+    def _band(self, band: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for first, keys in self._spool.band_chunks(band):
+            inside = np.flatnonzero(self._eligible[first : first + len(keys)] & (keys > 0))
+            yield keys[inside].astype(np.uint64), first + inside
+
+    def measured(self, later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+        """The pairs that are near indeed, _PAIR [n].
+
+        Args:
+            later: all pairs of some rows, sorted.
+            earlier: the other row of each.
+        """
+        plausible = np.zeros(len(later), dtype=bool)
+        for start in range(0, len(later), _BATCH):
+            batch = slice(start, start + _BATCH)
+            one, other = (self._spool.signatures(rows[batch]) for rows in (earlier, later))
+            plausible[batch] = estimated_overlap(one, other) >= _PLAUSIBLE
+        starts, sizes = runs(later)
+        every = sizes == np.add.reduceat(plausible, starts, dtype=np.int64)
+        full = later[starts[every & (sizes >= self._limit * _PROPOSED)]]
+        later, earlier = later[plausible], earlier[plausible]
+        rank = _rank(later)
+        # Where all that were proposed are plausible, those that were not proposed are so too.
+        np.maximum.at(self.left_out, later, np.maximum(rank + 1 - self._limit, 0).astype(np.uint32))
+        # Where all that were proposed are plausible, those that were not proposed are so too.
+        self.left_out[full] = np.maximum(self.left_out[full], self._crowd[full] - self._limit)
+        chosen = rank < self._limit
+        pairs = np.empty(int(chosen.sum()), dtype=_PAIR)
+        pairs["earlier"], pairs["later"] = earlier[chosen], later[chosen]
+        pairs["overlap"] = [
+            jaccard(self._grams.of(a), self._grams.of(b))
+            for a, b in zip(pairs["earlier"].tolist(), pairs["later"].tolist(), strict=True)
+        ]
+        near: np.ndarray = pairs[pairs["overlap"] >= THRESHOLD]
+        return near
+
+    def not_estimated(self) -> int:
+        """Pairs that share a band, of rows of which others were proposed first, at least."""
+        most = self._limit * _PROPOSED
+        beyond = (self._crowd > most) & (self.left_out == 0)
+        return int((self._crowd[beyond].astype(np.int64) - most).sum())
 
 
 def runs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -208,17 +258,5 @@ def _distinct(later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.nd
 def _rank(later: np.ndarray) -> np.ndarray:
     """Place of each pair among those of its later row."""
     starts, sizes = runs(later)
-    return np.arange(len(later)) - np.repeat(starts, sizes)
-
-
-def _measured(
-    spool: Spool, grams: Grams, earlier: np.ndarray, later: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    for start in range(0, len(later), _BATCH):
-        a, b = earlier[start : start + _BATCH], later[start : start + _BATCH]
-        estimate = estimated_overlap(spool.signatures(a), spool.signatures(b))
-        a, b = a[estimate >= _WORTH_MEASURING], b[estimate >= _WORTH_MEASURING]
-        pairs = zip(a.tolist(), b.tolist(), strict=True)
-        overlap = np.array([jaccard(grams.of(i), grams.of(j)) for i, j in pairs], dtype=float)
-        near = overlap >= THRESHOLD
-        yield a[near], b[near], overlap[near]
+    rank: np.ndarray = np.arange(len(later)) - np.repeat(starts, sizes)
+    return rank

@@ -320,14 +320,10 @@ class _Scan:
             self._draft.unlink(missing_ok=True)
 
 
-_CLEAN = "tunewright clean"
-
-
 def with_data(finding: Finding, data: str) -> Finding:
-    """The finding with a repair that names the data it is about."""
-    if not data or not finding.repair.startswith(f"{_CLEAN} --apply"):
-        return finding
-    return replace(finding, repair=finding.repair.replace(_CLEAN, f"{_CLEAN} {data}", 1))
+    """The finding with a repair that names the data it is about; '' is the project here."""
+    named = finding.repair.replace(" DATA ", f" {data} " if data else " ", 1)
+    return finding if named == finding.repair else replace(finding, repair=named)
 
 
 def _chosen(names: list[str], wanted: tuple[str, ...] | None) -> list[str]:

@@ -1,9 +1,9 @@
 """Hashes and MinHash sketches of texts, many at a time.
 
 Broder 1997, "On the resemblance and containment of documents": the smallest hash over the character
-5-grams of two texts is equal with the probability of their Jaccard overlap. Sketches of 80 such
-hashes propose pairs (20 bands of 4: a pair that overlaps by 70 % is proposed with 99.6 %, one of
-80 % with 99.999 %), and every proposed pair is measured afterwards.
+5-grams of two texts is equal with the probability of their Jaccard overlap. Sketches of 110 such
+hashes propose pairs (22 bands of 5: a pair that overlaps by 70 % is proposed with 98 %, one of 80 %
+with 99.98 %, one of 30 % with 5 %), and every proposed pair is measured afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from tunewright.audit.similar import GRAM_CHARACTERS, MAX_CHARACTERS
 
-BANDS, HASHES_IN_BAND = 20, 4
+BANDS, HASHES_IN_BAND = 22, 5
 HASHES = BANDS * HASHES_IN_BAND
 SKETCH = np.dtype([("bands", "<u4", (BANDS,)), ("signature", "u1", (HASHES,))])
 """Hash of each band, and the low byte of each smallest hash, by which an overlap is estimated."""
@@ -118,7 +118,8 @@ def _band_hashes(smallest: np.ndarray) -> np.ndarray:
         found ^= smallest[:, :, place]
         found ^= found >> np.uint32(13)
     found *= np.uint32(0xC2B2AE35)
-    return np.maximum(found, np.uint32(1))
+    never_zero: np.ndarray = np.maximum(found, np.uint32(1))
+    return never_zero
 
 
 def estimated_overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 import numpy as np
 
@@ -60,7 +60,12 @@ ROW_FORMAT = "<BBHIIIIIQ" + "Q" * len(HASH_FIELDS)
 _SIGNATURE = np.dtype(("u1", (HASHES,)))
 
 CHUNK_ROWS = 1 << 15
+_DENSE = 512
+"""So many records of a chunk are read more quickly with all of it."""
 _PARTITION_ROWS = 1 << 19
+
+
+_FILES = ("rows.bin", "signatures.bin", "texts.bin", *(f"band-{n}.bin" for n in range(BANDS)))
 
 
 class Spool:
@@ -79,19 +84,26 @@ class Spool:
         self._open = ExitStack()
         with writing(folder):
             folder.mkdir(parents=True)
-            self._rows, self._signatures, self._texts = (
-                self._new(name) for name in ("rows.bin", "signatures.bin", "texts.bin")
-            )
-            self._bands = [self._new(f"band-{band}.bin") for band in range(BANDS)]
+            opened: list[IO[bytes]] = [
+                self._open.enter_context((folder / name).open("wb", buffering=1 << 16))
+                for name in _FILES
+            ]
+        self._rows, self._signatures, self._texts, *self._bands = opened
 
-    def _new(self, name: str) -> BinaryIO:
-        return cast(
-            BinaryIO, self._open.enter_context((self.folder / name).open("w+b", buffering=1 << 16))
-        )
+    def finish(self) -> None:
+        """Everything has been added; from here on it is read."""
+        with writing(self.folder):
+            self._open.close()
+        opened: list[IO[bytes]] = [
+            self._open.enter_context((self.folder / name).open("rb", buffering=0))
+            for name in _FILES
+        ]
+        self._rows, self._signatures, self._texts, *self._bands = opened
 
     def close(self) -> None:
         """Remove the folder."""
-        self._open.close()
+        with suppress(OSError):  # a full disk has been told of already
+            self._open.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def append(self, rows: bytes, files: Sequence[str], sketches: bytes, texts: bytes) -> None:
@@ -120,40 +132,52 @@ class Spool:
         self._text_bytes += len(texts)
         self.count += len(found)
 
-    def finish(self) -> None:
-        """Everything has been added; from here on it is read."""
-        with writing(self.folder):
-            for stream in (self._rows, self._signatures, self._texts, *self._bands):
-                stream.flush()
-
     # -- reading ----------------------------------------------------------------------------------
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """ROW [n] of some rows, in the order asked for."""
         return self._gather(self._rows, ROW, numbers)
 
+    def row(self, number: int) -> np.void:
+        """What is known of one row, ROW."""
+        self._rows.seek(number * ROW.itemsize)
+        found: np.void = np.frombuffer(self._rows.read(ROW.itemsize), dtype=ROW)[0]
+        return found
+
     def signatures(self, numbers: np.ndarray) -> np.ndarray:
         """Signatures of some rows, uint8 [n, HASHES]."""
         return self._gather(self._signatures, _SIGNATURE, numbers)
 
-    def _gather(self, stream: BinaryIO, kind: np.dtype[Any], numbers: np.ndarray) -> np.ndarray:
+    def _gather(self, stream: IO[bytes], kind: np.dtype[Any], numbers: np.ndarray) -> np.ndarray:
+        """Records by number: a stretch of many is read at once, others one by one."""
         size = kind.itemsize
-        parts = []
-        for number in numbers.tolist():
-            stream.seek(number * size)
-            parts.append(stream.read(size))
-        return np.frombuffer(b"".join(parts), dtype=kind)
+        found = np.empty(len(numbers), dtype=kind)
+        order = np.argsort(numbers, kind="stable")
+        chunks = numbers[order] // CHUNK_ROWS
+        stops = np.flatnonzero(np.diff(chunks, append=-1)) + 1
+        start = 0
+        for stop in stops.tolist():
+            places = order[start:stop]
+            if stop - start < _DENSE:
+                for place in places.tolist():
+                    stream.seek(int(numbers[place]) * size)
+                    found[place] = np.frombuffer(stream.read(size), dtype=kind)[0]
+            else:
+                first = int(chunks[start]) * CHUNK_ROWS
+                stream.seek(first * size)
+                content = stream.read(min(CHUNK_ROWS, self.count - first) * size)
+                found[places] = np.frombuffer(content, dtype=kind)[numbers[places] - first]
+            start = stop
+        return found
 
     def text(self, number: int) -> tuple[str, str]:
         """The question and the answer of a row as they stand; each cut at its first characters."""
-        row = self.rows(np.array([number]))[0]
+        row = self.row(number)
+        split = int(row["question_bytes"])
         self._texts.seek(int(row["text_at"]))
-        content = self._texts.read(int(row["question_bytes"]) + int(row["answer_bytes"]))
-        parts = content[: int(row["question_bytes"])], content[int(row["question_bytes"]) :]
-        return (
-            parts[0].decode("utf-8", "surrogatepass"),
-            parts[1].decode("utf-8", "surrogatepass"),
-        )
+        content = self._texts.read(split + int(row["answer_bytes"]))
+        question, answer = content[:split], content[split:]
+        return question.decode("utf-8", "surrogatepass"), answer.decode("utf-8", "surrogatepass")
 
     def chunks(self) -> Iterator[tuple[int, np.ndarray]]:
         """All rows in order, some thousand at a time: number of the first, ROW [n]."""

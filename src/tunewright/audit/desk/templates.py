@@ -50,9 +50,9 @@ class Boilerplate(SetCheck):
             return []
         found.sort(key=lambda sentence: (-len(sentence.numbers), sentence.text))
         details: dict[int, str] = {}
-        for sentence in reversed(found):
-            told = f"{sentence.where} {shown(_masked(sentence.text))}"
-            details |= dict.fromkeys(sentence.numbers.tolist(), told)
+        for shared in reversed(found):
+            detail = f"{shared.where} {shown(_masked(shared.text))}"
+            details |= dict.fromkeys(shared.numbers.tolist(), detail)
         check = self.name if side == "answer" else "boilerplate_questions"
         marked = rows.mark(check, sorted(details.items()))
         assert marked is not None
@@ -75,7 +75,7 @@ class Boilerplate(SetCheck):
                 fix="strip it, unless the model should say it"
                 if is_answer
                 else "leave it out, or put it into the system prompt",
-                repair="tunewright clean --apply strip_boilerplate" if is_answer else "",
+                repair="tunewright clean DATA --apply strip_boilerplate" if is_answer else "",
                 rows=marked.rows,
                 numbers={
                     "share": share,
@@ -144,7 +144,7 @@ class Templates(SetCheck):
                 consequence="they teach the template; a test set drawn at random holds it too, and "
                 "flatters",
                 fix="thin the largest out, and keep whole templates on one side of the split",
-                repair=f"tunewright clean --apply drop:{self.name}",
+                repair=f"tunewright clean DATA --apply drop:{self.name}",
                 rows=marked.rows,
                 numbers={
                     "templates": len(found),

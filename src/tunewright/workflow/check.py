@@ -1,0 +1,103 @@
+"""The checks of the desk over a project's data, or over files without a project."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.audit.desk.base import SPLITS, DeskSetup
+from tunewright.audit.desk.scan import AUDIT_FILE, ScanOptions, ScanResult, scan_files
+from tunewright.core.files import read_json, write_json, writing
+from tunewright.workflow.desk import Desk
+from tunewright.workflow.rendering import model_folder, token_options
+
+_ROWS_TOLD = 20
+"""Of each finding on the screen and in `--json`; the files have more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckResult:
+    """What a check of files has found, and where it is written."""
+
+    scan: ScanResult
+    folder: Path
+    """Holds `audit.json`, `rejected.jsonl` and `findings/`."""
+    assumptions: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`: the first rows of each finding."""
+        values = self.scan.as_dict()
+        return {
+            "data": values["rows"],
+            "assumptions": list(self.assumptions),
+            "findings": [
+                {**finding, "rows": finding["rows"][:_ROWS_TOLD]} for finding in values["findings"]
+            ],
+            "details": str(self.folder / AUDIT_FILE),
+        }
+
+
+def check_desk(
+    desk: Desk,
+    *,
+    words: Sequence[str] = (),
+    out: Path | None = None,
+    processes: int | None = None,
+    report: Callable[[str, int, int], None] = lambda activity, done, total: None,
+) -> CheckResult:
+    """Check every row of a desk's files.
+
+    Args:
+        desk: the data; its project's task may be any.
+        words: how a command names the data, for the repairs; empty for the project here.
+        out: folder for what is found; the study's, or a new temporary one, when not given.
+        processes: None for as many as there are cores.
+        report: receives (activity, done, total).
+
+    Raises:
+        DataError: when a file as a whole, or every row, cannot be used.
+        StudyError: when the results cannot be written.
+    """
+    folder = out or _folder(desk)
+    setup = setup_of(desk, words)
+    options = ScanOptions(
+        folder=folder,
+        processes=processes,
+        report=report,
+        elsewhere="name another folder with --out",
+    )
+    scan = scan_files(desk.data, desk.folder, desk.splits, setup, options)
+    result = CheckResult(scan=scan, folder=folder, assumptions=desk.assumptions)
+    path = folder / AUDIT_FILE
+    with writing(path):
+        write_json(path, {**read_json(path), "assumptions": list(desk.assumptions)})
+    return result
+
+
+def setup_of(desk: Desk, words: Sequence[str] = ()) -> DeskSetup:
+    """What the checks are told about a desk.
+
+    Raises:
+        ModelError: when a model is named that cannot be found.
+    """
+    model = model_folder(desk)
+    return DeskSetup(
+        schema=desk.data.row_schema,
+        task=desk.task,
+        splits=tuple(split for split in SPLITS if split in desk.splits),
+        model=None if model is None else str(model),
+        max_length=desk.max_length,
+        data=shlex.join(words),
+        options={"tokens": token_options(desk)},
+        seed=desk.seed,
+    )
+
+
+def _folder(desk: Desk) -> Path:
+    if desk.project is not None:
+        return desk.project.layout.data
+    return Path(tempfile.mkdtemp(prefix="tunewright-check-"))
