@@ -19,7 +19,7 @@ TURNS = [{"role": "user", "content": "Hi"}, {"from": "gpt", "value": "Hello"}]
 
 @pytest.mark.parametrize(
     ("value", "bare"),
-    [(TURNS, True), ([], False), ([1], False), ([{"a": 1}], False), ([*TURNS, 1], False), ({}, False)],
+    [(TURNS, True), ([], False), ([1], False), ([{"a": 1}], False), ([*TURNS, 1], False)],
 )  # fmt: skip
 def test_a_list_of_turns_and_nothing_else(value: object, bare: bool) -> None:
     assert is_bare(value) is bare
