@@ -40,34 +40,27 @@ def learned_by_offsets(offsets: Offsets, stretches: Sequence[Stretch], base: flo
         stretches: in order, not overlapping.
         base: weight of all other tokens.
     """
-    weights: list[float] = []
+    weights = [base] * len(offsets)
     ends: list[int] = []
     merges: list[int] = []
-    last = [-1] * len(stretches)
     at = 0
-    for index, (start, end) in enumerate(offsets):
-        while at < len(stretches) and stretches[at].end <= start:
+    for stretch in stretches:
+        begin, stop = stretch.start, stretch.end
+        while at < len(offsets) and offsets[at][1] <= begin and offsets[at][0] < begin:
             at += 1
-        weight = base
-        here = at
-        while here < len(stretches) and _touches(start, end, stretches[here]):
-            stretch = stretches[here]
-            weight = stretch.weight
-            last[here] = index
-            if start < stretch.start < end and (not merges or merges[-1] != index):
-                merges.append(index)
-            here += 1
-        weights.append(weight)
-    for stretch, index in zip(stretches, last, strict=True):
-        if index >= 0 and stretch.weight > 0 and stretch.tail < stretch.end:
-            ends.append(index)
+        last = -1
+        for index in range(at, len(offsets)):
+            start, end = offsets[index]
+            if start >= stop:
+                break
+            if end > begin or start == end >= begin:
+                weights[index] = stretch.weight
+                last = index
+                if start < begin < end and (not merges or merges[-1] != index):
+                    merges.append(index)
+        if last >= 0 and stretch.weight > 0 and stretch.tail < stop:
+            ends.append(last)
     return Learned(weights, ends, merges)
-
-
-def _touches(start: int, end: int, stretch: Stretch) -> bool:
-    if start == end:
-        return stretch.start <= start < stretch.end
-    return start < stretch.end and stretch.start < end
 
 
 def learned_by_beginnings(

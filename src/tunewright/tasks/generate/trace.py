@@ -106,6 +106,19 @@ class Tracer:
         text = self._template.render(messages, tools)
         return _fitted(self.skeleton(messages, tools), messages, text) is not None
 
+    def filled(self, messages: Sequence[Mapping[str, Any]]) -> str | None:
+        """The text of a conversation without asking the template, for one that keeps texts; None
+        where white space at the ends of a text leaves open what it makes of it.
+
+        Raises:
+            UnrenderableError: when the template refuses such conversations.
+        """
+        skeleton = self.skeleton(messages)
+        bodies = [str(messages[slot.message]["content"]) for slot in skeleton.slots]
+        if any(body[0].isspace() or body[-1].isspace() for body in bodies):
+            return None
+        return _filled(skeleton, bodies)
+
     def skeleton(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
     ) -> Skeleton:
