@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tunewright
+from tunewright import __version__
 from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.hashing import hash_file
 from tunewright.curate.inputs import Inputs, refuse_input
@@ -174,7 +174,7 @@ def _header(
     hashes: dict[str, str],
 ) -> dict[str, Any]:
     return {
-        "program": f"tunewright {tunewright.__version__}",
+        "program": f"tunewright {__version__}",
         "out": {"file": job.out.name, "hash": hash_file(job.out), "rows": result.rows_out},
         "inputs": [
             {

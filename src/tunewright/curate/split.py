@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-import tunewright
+from tunewright import __version__
 from tunewright.audit.desk.base import TRAIN, DeskRow
 from tunewright.core.errors import ConfigError, DataError, nearest
 from tunewright.core.files import write_json
@@ -31,6 +31,7 @@ from tunewright.data.content import Judgement, Labelled, Rated
 from tunewright.data.dividing import latest_rows
 from tunewright.data.example import Rejected
 from tunewright.data.proof import PartKeys, leakage_proof
+from tunewright.data.synthetic import refuse_to_divide
 from tunewright.data.times import read_times
 from tunewright.data.values import shown, shown_list
 from tunewright.data.writers import WRITERS
@@ -183,6 +184,7 @@ def _read_keys(inputs: Inputs, config: DataConfig, job: SplitJob) -> _Keys:
         if isinstance(row, Rejected):
             keys.reasons[row.reason] += 1
             continue
+        refuse_to_divide(row.values, row.source)
         columns |= dict.fromkeys(row.values)
         keys.questions.append(question_of(row))
         keys.groups.append(group_of(row, config))
@@ -331,7 +333,7 @@ def _save(
     dumped = config.model_dump(mode="json")
     values = {
         "split": _VERSION,
-        "program": f"tunewright {tunewright.__version__}",
+        "program": f"tunewright {__version__}",
         "by": job.by,
         "seed": job.seed,
         "shares": {"test": job.test, "dev": job.dev},
