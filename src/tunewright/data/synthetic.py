@@ -7,7 +7,7 @@ from typing import Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.units import format_count
-from tunewright.data.example import Example, Rejected
+from tunewright.data.example import Example, Rejected, Source
 
 SYNTHETIC = "_synthetic"
 """The column; a true value marks the row."""
@@ -58,6 +58,23 @@ def refuse_only_synthetic(examples: Sequence[Example], split: str) -> None:
             found=f"{format_count(len(examples), 'training row')}, all written by a model",
             expected="rows that people wrote",
             fix=f"add such rows to `train:`, or name a {split} file",
+        )
+
+
+def refuse_to_divide(values: Mapping[str, object], source: Source) -> None:
+    """Refuse a row of a model in a file that is to be divided into train and test.
+
+    Raises:
+        DataError: when it is one.
+    """
+    if is_synthetic(values):
+        raise DataError(
+            "this row was written by a model, and may not become a test row",
+            file=source.file,
+            row=source.row,
+            field=SYNTHETIC,
+            fix="divide the rows of people first, and name the file of new rows as a second train "
+            "file afterwards",
         )
 
 

@@ -123,3 +123,30 @@ def test_what_counts_as_the_mark(value: object) -> None:
 def test_what_does_not(value: object) -> None:
     assert not is_synthetic({"_synthetic": value})
     assert not is_synthetic({"text": "true"})
+
+
+def test_a_file_with_synthetic_rows_is_not_divided(tmp_path: Path) -> None:
+    from tunewright.curate.split import SplitJob, split_file
+    from tunewright.data.config import DataConfig
+
+    name = write(tmp_path / "made.jsonl", 50, made=True, prefix="something else of the")
+    config = DataConfig(train=name, text="text", label="label")
+    with pytest.raises(DataError, match="written by a model"):
+        split_file(SplitJob(config=config, folder=tmp_path, out=tmp_path / "parts"))
+    assert not (tmp_path / "parts").exists()
+
+
+def test_the_share_is_in_the_report() -> None:
+    from tests.report.pages import STUDIES
+    from tunewright.report.render import render
+
+    evidence, verdict = next(iter(STUDIES.values())).build()
+    assert "Written by a model" not in render(evidence, verdict)
+    evidence["data"]["synthetic"] = {"rows": 125, "share": 0.25}
+    page = render(evidence, verdict).replace("\u00a0", " ")
+    assert "Written by a model: 125 rows (25.0 % of those learned from)" in page
+
+
+def test_the_share_is_in_the_evidence(finished_project: Path) -> None:
+    found = json.loads((finished_project.parent / "study" / "evidence.json").read_text())
+    assert found["data"]["synthetic"] == {"rows": 0, "share": 0.0}
