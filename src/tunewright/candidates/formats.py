@@ -26,7 +26,7 @@ LABEL, LIKELIHOOD, EXACT = "label_likelihood", "likelihood", "exact_match"
 _SHORT_CHARACTERS = 32
 """An answer up to this long is also compared with what the model writes by itself."""
 _SPARE_TOKENS = 4
-_MOST_TOO_LONG = 0.1
+_MOST_TOO_LONG = 0.25
 """Share of rows that may be too long for the model before a format is left out."""
 
 

@@ -30,6 +30,7 @@ from tunewright.workers.process import ProcessWorker
 from tunewright.workflow.hypotheses import (
     SEEDS,
     RecipeName,
+    cheap_recipe,
     choose_recipe,
     question_of,
     train_arms,
@@ -127,9 +128,7 @@ def augment(
                 "options": _decisive(options),
                 "synonyms": hash_file(options.synonyms) if options.synonyms else None,
                 "generator": None if generator is None else generator.identity,
-                "strategies": [
-                    s.model_dump(mode="json") for s in session.config.training.search.strategy
-                ],
+                "recipe": cheap_recipe(session).model_dump(mode="json"),
             },
             lambda session: _run(session, options, generator),
             _intact,

@@ -76,20 +76,25 @@ def cheap_recipe(session: Session, repeat: int = 1) -> Recipe:
     """
     rows = smallest_training(session)
     calibrated = session.results["calibrate"]
+    training = session.config.training
     wanted = [
-        *(s for s in session.config.training.search.strategy if s.name == "top_layers"),
+        *(spec for spec in training.search.strategy if spec.name == "top_layers"),
         StrategySpec(name="top_layers", settings={"layers": 2}),
         StrategySpec(name="top_layers", settings={"layers": 1}),
     ]
+    values = {
+        "learning_rate": _LEARNING_RATE,
+        "num_train_epochs": default_epochs(rows)[0],
+        "per_device_train_batch_size": default_batch_size(rows),
+        **training.fixed.model_dump(exclude_unset=True),  # what the person has decided stays so
+        "early_stopping_patience": None,
+    }
+    epochs = -(-int(values["num_train_epochs"]) // repeat)
     return Recipe(
         model=calibrated["model_hash"],
         phase=Phase(
             strategy=fitting_strategies(wanted, calibrated["depth"])[0],
-            hyperparameters=Hyperparameters(
-                learning_rate=_LEARNING_RATE,
-                num_train_epochs=-(-default_epochs(rows)[0] // repeat),
-                per_device_train_batch_size=default_batch_size(rows),
-            ),
+            hyperparameters=Hyperparameters(**{**values, "num_train_epochs": epochs}),
         ),
     )
 

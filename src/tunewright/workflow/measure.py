@@ -24,6 +24,7 @@ from tunewright.workflow.hypotheses import (
     RECIPES,
     SEEDS,
     RecipeName,
+    cheap_recipe,
     choose_recipe,
     question_of,
     train_arms,
@@ -151,9 +152,7 @@ def measure(
                 "findings": session.results["audit"]["file"],
                 "options": asdict(wanted),
                 "seed": session.config.seed,
-                "strategies": [
-                    spec.model_dump(mode="json") for spec in session.config.training.search.strategy
-                ],
+                "recipe": cheap_recipe(session).model_dump(mode="json"),
             },
             lambda session: _Measuring(session, wanted).run(),
         )
