@@ -98,3 +98,16 @@ def test_labels_are_proposed_confirmed_and_changed(folder: Path, tunewright: Tun
     ended = tunewright(*arguments, "--confirm", proposal)
     assert ended.code == 0, ended.err
     assert Path("u.csv").read_text().count("Card") == 1
+
+
+def test_rows_of_a_check_are_dropped(folder: Path, tunewright: Tunewright) -> None:
+    with Path("a.jsonl").open("a") as stream:
+        stream.write(json.dumps({"instruction": "Say nothing", "input": "", "output": ""}) + "\n")
+    ended = tunewright("check", "a.jsonl", "--out", "checked")
+    assert ended.code == 0, ended.err
+    arguments = ["clean", "a.jsonl", "--apply", "drop:empty_answer", "--out", "b.jsonl"]
+    ended = tunewright(*arguments, "--findings", "checked", "--json")
+    assert ended.json["repairs"]["drop:empty_answer"]["rows_dropped"] == 1
+    assert "Say nothing" not in Path("b.jsonl").read_text("utf-8")
+    ended = tunewright(*arguments, "--findings", "elsewhere", "--force")
+    assert "no check has left" in "\n".join(said(ended))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tunewright.audit.desk.marks import FINDINGS_FOLDER
 from tunewright.cli.console import console, errors, print_json
 from tunewright.core.errors import ConfigError
 from tunewright.core.units import format_count
@@ -15,8 +16,6 @@ from tunewright.workflow.desk import Desk
 
 if TYPE_CHECKING:
     from tunewright.curate.clean import CleanResult
-
-_FINDINGS = "findings"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +27,7 @@ class CleanOptions:
     out: Path | None = None
     undo: Path | None = None
     confirm: Path | None = None
+    findings: Path | None = None
     schema: str | None = None
     columns: list[str] | None = None
 
@@ -47,7 +47,7 @@ def run(options: CleanOptions, *, force: bool, as_json: bool) -> None:
             errors.print(sentence, style="dim", markup=False)
     out = refuse_no_out(options.out)
     refuse_other_format(out, Inputs(desk.data, desk.folder, desk.seed).format)
-    findings = _findings(desk)
+    findings = _findings(desk, options.findings)
     if "relabel" in names and options.confirm is None:
         _propose(desk, out, findings, force=force, as_json=as_json)
         return
@@ -69,11 +69,20 @@ def run(options: CleanOptions, *, force: bool, as_json: bool) -> None:
         _show(result)
 
 
-def _findings(desk: Desk) -> tuple[Path, ...]:
+def _findings(desk: Desk, named: Path | None) -> tuple[Path, ...]:
     """Where the last `check` of this data left its lists."""
-    if desk.project is not None:
-        return (desk.project.layout.data / _FINDINGS,)
-    return (desk.folder / "tunewright-check" / _FINDINGS,)
+    if named is not None:
+        folder = named / FINDINGS_FOLDER
+        if not folder.is_dir():
+            raise ConfigError(
+                "no check has left its findings in this folder",
+                file=named,
+                field="--findings",
+                expected="the folder that `tunewright check` has named, or its --out",
+                fix="run `tunewright check DATA --out FOLDER`, and name that folder",
+            )
+        return (folder,)
+    return () if desk.project is None else (desk.project.layout.data / FINDINGS_FOLDER,)
 
 
 def _show(result: CleanResult) -> None:
@@ -105,6 +114,7 @@ def _undo(options: CleanOptions, *, force: bool, as_json: bool) -> None:
 
     assert options.undo is not None
     others = [("DATA", options.data), ("--apply", options.apply), ("--confirm", options.confirm)]
+    others += [("--findings", options.findings)]
     given = next((name for name, value in others if value), None)
     if given is not None:
         raise ConfigError(

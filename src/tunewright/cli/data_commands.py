@@ -81,6 +81,10 @@ def clean(
     confirm: Annotated[
         Path | None, typer.Option(help="File of label changes that you have confirmed.")
     ] = None,
+    findings: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `check` has named, for `drop:FINDING`."),
+    ] = None,
     schema: SchemaOption = None,
     columns: ColumnsOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the repaired file.")] = False,
@@ -96,6 +100,7 @@ def clean(
             out=out,
             undo=undo,
             confirm=confirm,
+            findings=findings,
             schema=schema,
             columns=columns,
         ),

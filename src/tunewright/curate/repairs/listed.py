@@ -22,6 +22,7 @@ _PRIVATE = {"email", "phone", "card", "iban", "ip_address", "national_id", "secr
 """Findings whose rows must not be written anywhere once they are dropped."""
 
 _CHECK_AGAIN = "run `tunewright check` again, then this command"
+_CHECK_FIRST = "run `tunewright check DATA --out FOLDER`, then add `--findings FOLDER` here"
 
 Place = tuple[str, int]
 """File and row."""
@@ -121,7 +122,7 @@ class Drop(Repair):
             f"there is no list of rows for a finding called '{self.finding}'",
             field="--apply",
             found=", ".join(known) or "no lists: nothing has been checked here",
-            fix=f"did you mean 'drop:{near}'?" if near else _CHECK_AGAIN,
+            fix=f"did you mean 'drop:{near}'?" if near else _CHECK_AGAIN if known else _CHECK_FIRST,
         )
 
     def _refuse_older(self, path: Path) -> None:
