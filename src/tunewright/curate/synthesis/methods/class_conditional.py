@@ -47,7 +47,10 @@ class ClassConditional(Method):
         shown = [self._shown(label, number, place) for place, label in enumerate(labels)]
         prompts = [self._prompt(label, seeds) for label, seeds in zip(labels, shown, strict=True)]
         names = ("texts", number)
-        found = self.material.writer.ask(prompts, *names, temperature=self.config.temperature)
+        beyond = max(map(len, shown)) + self.config.rows_per_prompt + 1
+        found = self.material.writer.ask(
+            prompts, *names, temperature=self.config.temperature, stop=(f"\n{beyond}.",)
+        )
         drafts: list[Draft] = []
         for label, seeds, prompt, told in zip(labels, shown, prompts, found, strict=True):
             parts = listed_parts(told.text, len(seeds) + 1) if told.problem is None else [""]

@@ -35,7 +35,7 @@ class SelfInstruct(Method):
             prompts,
             *names,
             temperature=self.config.temperature,
-            stop=(),
+            stop=(f"\n{REQUEST} {max(map(len, shown)) + self.config.rows_per_prompt + 1}:",),
         )
         drafts: list[Draft] = []
         texts: list[str] = []
