@@ -13,6 +13,7 @@ from tunewright.data.example import Rejected
 from tunewright.data.propose import propose
 from tunewright.data.rows import DataRow, read_rows, schema_of
 from tunewright.data.schemas.base import Schema, TaskName
+from tunewright.workflow.config import ProjectConfig
 from tunewright.workflow.project import Project
 
 _SUFFIXES = (".yaml", ".yml")
@@ -94,11 +95,17 @@ class Desk:
             data=config.data,
             folder=project.folder,
             task=config.task,
-            model=model or config.model,
+            model=model or cls._model_of(config),
             max_length=config.max_length,
             seed=config.seed,
             project=project,
         )
+
+    @staticmethod
+    def _model_of(config: ProjectConfig) -> str | None:
+        """The project's model; the default one is an encoder, so it is for classification alone."""
+        named = config.task == "classify" or "model" in config.model_fields_set
+        return config.model if named else None
 
     @property
     def schema(self) -> Schema:
