@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -131,6 +130,7 @@ TOXIC = (
 )
 # fmt: on
 BOILERPLATE = "I hope that this detailed explanation has been helpful to you today!"
+_FAR = 0.2
 SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -244,7 +244,10 @@ def with_small_change(text: str, rng: random.Random) -> str:
     return " ".join([*words[:place], *words[place + 1 :]])
 
 
-Plant = Callable[["Planter"], None]
+def _overlap(one: str, other: str) -> float:
+    """Share of character 5-grams that two texts have in common."""
+    a, b = ({text.lower()[i : i + 5] for i in range(len(text) - 4)} for text in (one, other))
+    return len(a & b) / len(a | b)
 
 
 @dataclass
@@ -329,7 +332,10 @@ class Planter:
     def _contradiction(self, kind: str) -> None:
         turns = self._sound()
         self._put(turns, kind)
-        self._put([turns[0], _assistant(self.writer.answer())], kind)
+        other = self.writer.answer()
+        while _overlap(other, turns[1]["content"]) > _FAR:  # else it would be another wording
+            other = self.writer.answer()
+        self._put([turns[0], _assistant(other)], kind)
 
     def _leak(self, kind: str) -> None:
         turns = self._sound()
@@ -359,9 +365,7 @@ class Planter:
 
     def _personal(self, kind: str) -> None:
         turns = self._sound()
-        turns[self.writer.rng.randrange(2)]["content"] += (
-            " " + personal(self.writer.rng)[kind]
-        )
+        turns[self.writer.rng.randrange(2)]["content"] += " " + personal(self.writer.rng)[kind]
         self._put(turns, kind)
 
 

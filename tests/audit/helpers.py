@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy as np
 from tests.datasets import dataset
 from tunewright.audit import CHECKS
 from tunewright.audit.base import AuditInput, Finding
+from tunewright.audit.desk.scan import ScanOptions
+from tunewright.audit.run import desk_findings
 from tunewright.data.dataset import FIT, Dataset, Part
 from tunewright.models.tokens import Tokens
 from tunewright.train.workspace import Workspace
@@ -24,6 +28,17 @@ WORDS = [
 # fmt: on
 
 Rows = Sequence[tuple[str, str]]
+
+DESK_CHECKS = {
+    "duplicates": "duplicates",
+    "near_duplicates": "near_duplicates",
+    "not_compared": "not_compared",
+    "leaks_kept": "leaks",
+    "near_leaks": "near_leaks",
+    "conflicting_labels": "contradictions",
+    "label_spelling": "label_spelling",
+}
+"""Name of the finding to name of the check."""
 
 
 def clean_rows(count: int = 60, labels: Sequence[str] = ("bill", "card", "login")) -> Rows:
@@ -68,8 +83,16 @@ def audit(
     labels: Sequence[str] | None = None,
     max_length: int = 20,
 ) -> list[Finding]:
-    """The findings of one check."""
-    workspace = MemoryWorkspace(dataset(rows, test, labels=labels), max_length=max_length)
+    """The findings of one check, of the data set or of the desk.
+
+    `conflicting_labels` is what the desk's check of contradictions finds among labels.
+    """
+    prepared = dataset(rows, test, labels=labels)
+    if check in DESK_CHECKS:
+        with TemporaryDirectory() as folder:
+            options = ScanOptions(folder=Path(folder), checks=(DESK_CHECKS[check],), processes=1)
+            return desk_findings(prepared, options)
+    workspace = MemoryWorkspace(prepared, max_length=max_length)
     if vectors is not None:
         workspace.vectors_nd = vectors
     data = AuditInput(
@@ -97,3 +120,9 @@ def rejected(reason: str, row: int, message: str = "why") -> dict[str, Any]:
         "reason": reason,
         "message": message,
     }
+
+
+def overlap(a: str, b: str) -> float:
+    """Share of common character 5-grams of two texts, spelled out."""
+    grams = [{text[at : at + 5] for at in range(len(text) - 4)} for text in (a, b)]
+    return len(grams[0] & grams[1]) / len(grams[0] | grams[1])

@@ -7,14 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.audit.helpers import WORDS, audit, clean_rows, places, rejected
+from tests.audit.helpers import DESK_CHECKS, WORDS, audit, clean_rows, places, rejected
 from tunewright.audit import CHECKS
 
 CLEAN = clean_rows()
 CLEAN_TEST = [text for text, _ in clean_rows(90)[60:]]
 DESCRIBING = {"balance", "length", "coverage"}
 """Checks that describe sound data too."""
-NOTHING_LEFT_OUT = {"too_short": 0, "cut": 0, "pairs_not_measured": 0}
+NOTHING_LEFT_OUT = {"too_short": 0, "cut": 0, "pairs_not_measured": 0, "pairs_not_estimated": 0}
 
 
 def clusters(labels: list[str], noise: float = 0.05) -> np.ndarray:
@@ -27,7 +27,7 @@ def clusters(labels: list[str], noise: float = 0.05) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("check", list(CHECKS))
+@pytest.mark.parametrize("check", [*CHECKS, *DESK_CHECKS])
 def test_sound_data_gives_no_warning(check: str) -> None:
     vectors = clusters([label for _, label in CLEAN])
     found = audit(check, CLEAN, CLEAN_TEST, vectors=vectors)
@@ -39,7 +39,7 @@ class TestDuplicates:
     def test_repeats_with_one_label(self) -> None:
         rows = [*CLEAN, ("Hello,  World!", "bill"), ("hello world", "bill"), CLEAN[3], CLEAN[3]]
         (found,) = audit("duplicates", rows, CLEAN_TEST)
-        assert places(found) == [("train.csv", 63), ("train.csv", 64), ("train.csv", 62)]
+        assert places(found) == [("train.csv", 62), ("train.csv", 63), ("train.csv", 64)]
         assert (found.count, found.severity) == (3, "info")
         details = {row.row: row.detail for row in found.rows}
         assert details[64] == "same text as train.csv, row 4 (line 5)"
@@ -61,7 +61,9 @@ class TestDuplicates:
         rows = [*CLEAN, *((text, ("bill", "card")[n % 2]) for n, text in enumerate(said))]
         assert audit("duplicates", rows) == []
         assert audit("conflicting_labels", rows) == []
-        assert audit("leaks", [*CLEAN, ("👍", "bill"), ("ok :)", "card")], ["👎", "ok :("]) == []
+        assert (
+            audit("leaks_kept", [*CLEAN, ("👍", "bill"), ("ok :)", "card")], ["👎", "ok :("]) == []
+        )
 
 
 class TestNearDuplicates:
@@ -70,7 +72,12 @@ class TestNearDuplicates:
         rows = [*CLEAN, (" ".join([*words[:-1], "xy"]), "bill"), (CLEAN[5][0] + " zz", "card")]
         (found,) = audit("near_duplicates", rows, CLEAN_TEST)
         assert places(found) == [("train.csv", 61), ("train.csv", 62)]
-        assert found.numbers == {"clusters": 1, "largest": 3, **NOTHING_LEFT_OUT}
+        assert found.numbers == {
+            "clusters": 1,
+            "largest": 3,
+            "share": 2 / 62,
+            **NOTHING_LEFT_OUT,
+        }
         assert found.rows[0].detail == "near train.csv, row 6 (line 7)"
 
     def test_equal_texts_are_duplicates_instead(self) -> None:
@@ -88,7 +95,7 @@ class TestWhereTheSearchStopsShort:
         (found,) = audit("not_compared", rows, [*CLEAN_TEST, "no"])
         assert (found.severity, found.count) == ("info", 4)
         assert places(found) == [*(("train.csv", row) for row in (61, 62, 63)), ("test.csv", 31)]
-        assert found.numbers == {"too_short": 3, "cut": 1, "pairs_not_measured": 0}
+        assert found.numbers == NOTHING_LEFT_OUT | {"too_short": 3, "cut": 1}
         assert found.rows[0].detail == "fewer than 5 characters: compared with no text"
         assert found.rows[2].detail == "compared by its first 20,000 characters"
         assert "4 texts were not, or not fully, compared" in found.message
@@ -100,8 +107,7 @@ class TestWhereTheSearchStopsShort:
     def test_a_text_like_many_others_says_how_many_were_not_measured(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in ("similar", "duplicates"):
-            monkeypatch.setattr(f"tunewright.audit.{module}.MAX_NEIGHBOURS", 2)
+        monkeypatch.setattr("tunewright.audit.desk.near.MAX_NEIGHBOURS", 2)
         template = "the battery of the garden guitar is broken again, order number"
         rows = [*CLEAN[:2], *((f"{template} {letter}", "bill") for letter in "abcde")]
         (found,) = audit("not_compared", rows)
@@ -110,7 +116,7 @@ class TestWhereTheSearchStopsShort:
             "perhaps like more than 2 others: not measured against 1 more text",
             "perhaps like more than 2 others: not measured against 2 more texts",
         ]
-        assert found.numbers == {"too_short": 0, "cut": 0, "pairs_not_measured": 1 + 2}
+        assert found.numbers == NOTHING_LEFT_OUT | {"pairs_not_measured": 1 + 2}
 
     def test_the_findings_on_near_copies_carry_the_counts(self) -> None:
         rows = [*CLEAN, (CLEAN[5][0] + " zz", "card"), ("ok", "bill"), (self.LONG, "card")]
@@ -131,7 +137,7 @@ class TestLeaks:
         assert found.numbers["share_of_test"] == pytest.approx(2 / 30)
 
     def test_rows_that_were_kept_are_an_error(self) -> None:
-        (found,) = audit("leaks", CLEAN, [*CLEAN_TEST, CLEAN[8][0].upper() + " ..."])
+        (found,) = audit("leaks_kept", CLEAN, [*CLEAN_TEST, CLEAN[8][0].upper() + " ..."])
         assert (found.severity, places(found)) == ("error", [("train.csv", 9)])
         assert "1 training row is also in the test set" in found.message
         assert "drop_from_train" in found.fix

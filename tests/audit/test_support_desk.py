@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.audit.test_similar import overlap
+from tests.audit.helpers import overlap
 from tunewright.audit.similar import THRESHOLD
 from tunewright.core.errors import StudyError
 from tunewright.data.normalise import normalise
@@ -26,7 +26,7 @@ WITHOUT_MODEL = [
     "near_duplicates",
     "leaks",
     "near_leaks",
-    "conflicting_labels",
+    "contradictions",
     "balance",
     "label_spelling",
 ]

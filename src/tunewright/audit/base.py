@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from tunewright.audit.similar import SimilarTexts
 from tunewright.data.dataset import FIT, TEST
 from tunewright.data.prepare import normalised_inputs
 
@@ -86,16 +85,6 @@ class AuditInput:
     def fit_keys(self) -> list[str]:
         """Normalised text of each fit row."""
         return [normalised_inputs(inputs) for inputs in self.fit.inputs]
-
-    @cached_property
-    def test_keys(self) -> list[str]:
-        """Normalised text of each test row."""
-        return [normalised_inputs(inputs) for inputs in self.test.inputs]
-
-    @cached_property
-    def similar(self) -> SimilarTexts:
-        """Near-duplicate search over fit and test rows, in this order."""
-        return SimilarTexts([*self.fit_keys, *self.test_keys], self.report_progress)
 
 
 class Check(ABC):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 
 from tunewright.audit.base import AuditInput, Check, Finding, row_of
+from tunewright.audit.desk.balance import FEW_ROWS, balance_finding, scarce_finding
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count, format_percent
 from tunewright.data import split
@@ -15,9 +14,7 @@ from tunewright.data.normalise import folded_label
 from tunewright.data.values import shown
 from tunewright.evaluate.calibration import softmax
 
-_FEW_ROWS = 5
 _UNSEEN_SHOWN = 8
-_DOMINANT = 0.5
 _FOLDS = 5
 _WORTH_A_WARNING = 0.01
 
@@ -60,76 +57,17 @@ class Balance(Check):
     def run(self, data: AuditInput) -> list[Finding]:
         counts = np.bincount(data.fit.targets, minlength=len(data.labels))
         order = np.argsort(-counts, kind="stable")
-        numbers = {"counts": {data.labels[i]: int(counts[i]) for i in order}}
-        largest, smallest = int(counts.max()), int(counts[counts > 0].min())
-        share = largest / counts.sum()
-        findings = [
-            Finding(
-                check="balance",
-                severity="warning" if share > _DOMINANT and len(counts) > 2 else "info",
-                count=len(data.fit),
-                message=f"{format_count(len(counts), 'label')}: the largest, "
-                f"'{data.labels[order[0]]}', has {format_count(largest, 'row')} "
-                f"({format_percent(share)}), the smallest {format_count(smallest, 'row')}",
-                consequence="with one label above half, accuracy flatters: use `metric: macro_f1`"
-                if share > _DOMINANT
-                else "",
-                numbers=numbers,
-            )
-        ]
-        scarce = np.flatnonzero((counts > 0) & (counts < _FEW_ROWS))
+        findings = [balance_finding({data.labels[i]: int(counts[i]) for i in order})]
+        scarce = np.flatnonzero((counts > 0) & (counts < FEW_ROWS))
         if len(scarce):
             rows = [
                 row_of(data.fit, int(row), f"label '{data.labels[label]}' has {counts[label]}")
                 for label in scarce
                 for row in np.flatnonzero(data.fit.targets == label)
             ]
-            findings.append(
-                Finding(
-                    check="scarce_labels",
-                    severity="warning",
-                    count=len(rows),
-                    message=f"{format_count(len(scarce), 'label')} "
-                    f"{'has' if len(scarce) == 1 else 'have'} fewer than {_FEW_ROWS} "
-                    "training rows: "
-                    + ", ".join(f"'{data.labels[label]}' ({counts[label]})" for label in scarce[:8])
-                    + (", ..." if len(scarce) > 8 else ""),
-                    consequence="such a label can hardly be learned, and can hardly be tested",
-                    fix="collect more rows, or merge it with a neighbouring label",
-                    rows=rows,
-                )
-            )
+            named = {data.labels[label]: int(counts[label]) for label in scarce}
+            findings.append(scarce_finding(named, rows, len(rows)))
         return findings
-
-
-class LabelSpelling(Check):
-    """Labels that differ only in case, in separators or in what nobody sees."""
-
-    def run(self, data: AuditInput) -> list[Finding]:
-        spelled = defaultdict(list)
-        for number, label in enumerate(data.labels):
-            spelled[folded_label(label)].append(number)
-        twins = [numbers for numbers in spelled.values() if len(numbers) > 1]
-        if not twins:
-            return []
-        rows = [
-            row_of(data.fit, int(row), f"label {shown(data.labels[number])}")
-            for numbers in twins
-            for number in numbers
-            for row in np.flatnonzero(data.fit.targets == number)
-        ]
-        told = "; ".join(" and ".join(shown(data.labels[n]) for n in ns) for ns in twins[:5])
-        return [
-            Finding(
-                check="label_spelling",
-                severity="warning",
-                count=len(rows),
-                message=f"labels that are probably one: {told}",
-                consequence="they are learned and scored as different labels",
-                fix="spell each label in one way in the file",
-                rows=rows,
-            )
-        ]
 
 
 class LabelErrors(Check):

@@ -72,6 +72,34 @@ def rejected_finding(reason: str, count: int, rows: list[Row], total: int) -> Fi
     )
 
 
+class LeakedRows(Check):
+    """Lists the rows that were taken out of train because the test set has them too."""
+
+    def run(self, data: AuditInput) -> list[Finding]:
+        rows = [
+            Row(file=entry["file"], row=entry["row"], line=entry["line"], detail=entry["message"])
+            for entry in data.rejected
+            if entry["reason"] == "leaked"
+        ]
+        if not rows:
+            return []
+        count = len(rows)
+        return [
+            Finding(
+                check="leaks",
+                severity="warning",
+                count=count,
+                message=f"{format_count(count, 'training row')} "
+                f"{'has' if count == 1 else 'have'} been removed from train: the same text stands "
+                "in the test set",
+                consequence="a model that has seen a test row answers it from memory, and the "
+                "score would be too good",
+                rows=rows,
+                numbers={"share_of_test": count / max(1, len(data.test))},
+            )
+        ]
+
+
 class RowsNotDrawn(Check):
     """Counts the rows that a path with a sample size (`train.csv#500`) left in its files."""
 

@@ -20,6 +20,14 @@ _MOST_ANSWERS = 50
 """Different answers to one question that are compared; more of them only say the same louder."""
 
 _LABELS_SHOWN = 6
+_ANOTHER = {"tags": "other", "spans": "other"}
+_ONE = {"tags": "set of tags", "spans": "set of spans"}
+_PAIRS = {
+    "preference": "the same two answers are preferred the other way round elsewhere",
+    "similar": "the same pair has another score elsewhere",
+}
+"""Kinds whose rows judge pairs of texts, and what a contradiction is there."""
+
 _WITHOUT_PAIRS = frozenset({"document", "preference", "similar", "tagged", "spanned"})
 """Kinds where nearly equal questions may well have different targets."""
 
@@ -36,13 +44,17 @@ class Contradictions(SetCheck):
         flagged: dict[int, str] = {}
         hopeless = 0
         for numbers, targets in _divided(rows):
-            if rows.is_written:
+            if rows.kind in _PAIRS:
+                lost = len(targets) - int(np.unique(targets, return_counts=True)[1].max())
+                told = _PAIRS[rows.kind]
+            elif rows.is_written:
                 lost = _lost_to_answers(rows, numbers, targets)
                 told = f"this question has {len(np.unique(targets))} different answers"
             else:
                 counts = _labels(rows, numbers, targets)
                 lost = counts.total() - max(counts.values())
-                told = f"this text is labelled {_told(counts)}"
+                word = "labelled" if rows.target_word == "label" else f"with the {rows.target_word}"
+                told = f"this text is {word} {_told(counts)}"
             if lost:
                 hopeless += lost
                 flagged |= dict.fromkeys(numbers.tolist(), told)
@@ -56,10 +68,10 @@ class Contradictions(SetCheck):
         count, share = marked.count, shares(marked.count, rows.learned)
         if not rows.is_written:
             message = (
-                f"{format_count(count, 'training row')} share a text with rows that have another "
-                "label"
+                f"{format_count(count, 'training row')} share a text with rows that have "
+                f"{_ANOTHER.get(rows.target_word, 'another')} {rows.target_word}"
             )
-            fix = "decide on one label for each text"
+            fix = f"decide on one {_ONE.get(rows.target_word, rows.target_word)} for each text"
         else:
             message = (
                 f"{format_count(count, 'training row')} share a question with rows that have a "
@@ -137,7 +149,7 @@ class NearContradictions(SetCheck):
             return []
         numbers = np.array(sorted(twins), dtype=np.int64)
         others = np.array([twins[n] for n in numbers.tolist()], dtype=np.int64)
-        what = "answer" if rows.is_written else "label"
+        what = rows.target_word
         marked = rows.mark_twins(
             self.name, numbers, others, f"asks what {{}} asks, and has another {what}"
         )

@@ -42,8 +42,7 @@ class Duplicates(SetCheck):
 
     def _finding(self, marked: Marked, rows: Fingerprints) -> Finding:
         count, share = marked.count, shares(marked.count, rows.learned)
-        same = {"document": "text"}.get(rows.kind, "answer" if rows.is_written else "label")
-        told = "" if rows.kind == "document" else f"with the same {same} "
+        told = "" if rows.kind == "document" else f"with the same {rows.target_word} "
         cost = (
             f"{format_percent(share)} of each pass over the data is spent on rows it has seen, and "
             "what they say is learned by heart"

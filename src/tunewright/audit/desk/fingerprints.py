@@ -90,6 +90,12 @@ class Fingerprints:
         return self.kind in WRITTEN
 
     @property
+    def target_word(self) -> str:
+        """What a target is called to people: `answer`, `label`, `tags`, `spans`, `relevance`."""
+        named = {"tagged": "tags", "spanned": "spans", "judgement": "relevance"}
+        return "answer" if self.is_written else named.get(self.kind, "label")
+
+    @property
     def neighbours(self) -> int:
         """Against how many rows with a similar question each is measured."""
         return neighbours(self.count)

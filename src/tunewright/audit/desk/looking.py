@@ -27,6 +27,7 @@ from tunewright.data.rows import DataRow, schema_of
 _PACK = Struct(ROW_FORMAT).pack
 _EMPTY = bytes(Struct(ROW_FORMAT).size)
 _ODD, _OTHER, _WHOLE = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, (1 << 64) - 1
+_EXACT = frozenset({"tagged", "spanned"})
 _SHORTEST_SENTENCE, _LONGEST_SENTENCE = 12, 300
 
 
@@ -225,6 +226,8 @@ def _asked(row: DeskRow, rest: str, question: int, answer: int) -> tuple[int, in
         return 0, 0
     if content.kind == "conversation":
         return question, answer
+    if content.kind in _EXACT:  # tags and places belong to the text as it is written
+        return hash_text(row.written_question), answer
     if isinstance(content, Preference):
         # A prompt may have many pairs; the same two answers in both orders are a contradiction.
         return hash_text("\0".join([row.question, *sorted((row.answer or "", rest))])), answer

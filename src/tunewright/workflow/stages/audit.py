@@ -18,7 +18,11 @@ def _inputs(session: Session) -> Any:
 def _run(session: Session) -> dict[str, Any]:
     found = session.job(
         _HANDLER,
-        {"workspace": session.workspace(), "seed": session.config.seed},
+        {
+            "workspace": session.workspace(),
+            "seed": session.config.seed,
+            "dev_given": session.config.data.dev is not None,
+        },
         "checking the data",
     )
     return {**found, "file": hash_file(_file(session))}
@@ -32,4 +36,4 @@ def _intact(session: Session, result: dict[str, Any]) -> bool:
     return _file(session).is_file() and hash_file(_file(session)) == result["file"]
 
 
-AUDIT = Stage("audit", "Checking the data", _inputs, _run, _intact, version=2)
+AUDIT = Stage("audit", "Checking the data", _inputs, _run, _intact, version=3)
