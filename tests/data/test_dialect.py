@@ -63,3 +63,13 @@ def test_quotes_in_tab_separated_text() -> None:
 )
 def test_rows_of_fields_are_told_from_prose(rows: list[str], expected: bool) -> None:
     assert looks_delimited(rows) is expected
+
+
+def test_a_quote_that_is_open_where_the_lines_are_cut_may_be_closed_below() -> None:
+    rows = lines("text", '"one', 'two"', '"three')
+    assert find_dialect(rows, "\t", cut=True).quoted
+    assert not find_dialect(rows, "\t").quoted
+    stray = lines("text", '"one" more', "two")
+    assert not find_dialect(stray, "\t", cut=True).quoted
+    columns = lines("text\tlabel", '"one\ta', "two\tb")
+    assert not find_dialect(columns, "\t", cut=True).quoted

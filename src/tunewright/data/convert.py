@@ -21,7 +21,7 @@ from tunewright.data.example import Rejected
 from tunewright.data.file_rows import FileRows
 from tunewright.data.formats import open_reader
 from tunewright.data.headers import NOTHING_TELLS, find_header
-from tunewright.data.paths import DataPath, resolve_paths
+from tunewright.data.paths import DataFile, DataPath, resolve_paths
 from tunewright.data.plain import plain
 from tunewright.data.readers.base import ReadOptions, Record
 from tunewright.data.relayout import Relayout
@@ -155,6 +155,7 @@ def convert(
             rejects.keep()
             raise _none_written(counts, rejects, target, to)
         written, format_name = out.rows, out.format
+    told = files.notes()["assumptions"]
     return Conversion(
         target=target,
         format=format_name,
@@ -168,8 +169,19 @@ def convert(
         carrying=counts.carrying,
         restored=counts.restored,
         stale=counts.stale,
-        assumptions=tuple(files.notes()["assumptions"]),
+        assumptions=(*told, *_taken_for(target, format_name)),
     )
+
+
+def _taken_for(target: Path, format_name: str) -> list[str]:
+    """What a person should know where the file looks like one of another format."""
+    if format_name not in ("text", "json", "jsonl"):
+        return []
+    reader = open_reader(DataFile(path=target, name=target.name), AUTO_FORMAT, ReadOptions())
+    looks = reader.details["format"]
+    if looks == format_name:
+        return []
+    return [f"'{target.name}' looks like {looks}: say `format: {format_name}` where it is read"]
 
 
 def rejected_file(target: Path) -> Path:

@@ -69,10 +69,16 @@ def test_comments_name_columns(write: Write) -> None:
     assert values(rows[0]) == {
         "tokens": ["in"],
         "tags": ["O"],
-        **{"id": "7", "domain": "news", "lang": "en", "comment": "by hand"},
+        "id": "7",
+        "domain": "news",
+        "lang": "en",
+        "comment": "by hand",
     }
     assert values(rows[1]) == {
-        **{"tokens": ["Oslo"], "tags": ["B-x"], "id": "8", "comment": "tags = no"}
+        "tokens": ["Oslo"],
+        "tags": ["B-x"],
+        "id": "8",
+        "comment": "tags = no",
     }
     assert rows[0].source.line == 4
     assert reader.blank_lines == 1

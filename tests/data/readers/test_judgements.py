@@ -47,13 +47,19 @@ def test_beir_is_joined(write: Write, tmp_path: Path) -> None:
     assert [row.values for row in rows if isinstance(row, Record)] == [
         {
             **query,
-            **{"document_id": "d2", "title": None, "document": "It falls.", "relevance": "0"},
+            "document_id": "d2",
+            "title": None,
+            "document": "It falls.",
+            "relevance": "0",
             "judgements": "test.tsv",
         },
         {
             **query,
-            **{"document_id": "d1", "title": "Tides", "document": "The sea rises."},
-            **{"relevance": "2", "judgements": "train.tsv"},
+            "document_id": "d1",
+            "title": "Tides",
+            "document": "The sea rises.",
+            "relevance": "2",
+            "judgements": "train.tsv",
         },
     ]
     assert [(row.source.row, row.source.line) for row in rows] == [(1, 2), (2, 2)]
@@ -99,8 +105,13 @@ def test_trec_files_are_joined(write: Write, tmp_path: Path, folder: str, writte
     first, second, third = opened(tmp_path, written).records()
     assert isinstance(first, Record)
     assert first.values == {
-        **{"query_id": "1", "query": "what are tides", "document_id": "d1", "title": "Tides"},
-        **{"document": "The sea rises.", "relevance": "2", "judgements": "qrels.txt"},
+        "query_id": "1",
+        "query": "what are tides",
+        "document_id": "d1",
+        "title": "Tides",
+        "document": "The sea rises.",
+        "relevance": "2",
+        "judgements": "qrels.txt",
     }
     assert isinstance(second, Record)
     assert second.values["title"] is None

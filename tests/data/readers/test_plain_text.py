@@ -55,3 +55,18 @@ def test_files_of_different_length_are_refused(tmp_path: Path, write: Write, lab
     assert error.file == "x.txt"
     assert error.found == f"2 lines in 'x.txt', {labels.count(chr(10))} lines in 'y.txt'"
     assert error.fix
+
+
+def test_a_file_of_carriage_returns_alone(tmp_path: Path, write: Write) -> None:
+    write("x.txt", "one\rtwo\r\rfour\r")
+    write("y.txt", "a\nb\nc\nd\n")
+    rows = read(tmp_path, "x.txt+y.txt")
+    assert [row["text"] for row in rows] == ["one", "two", "", "four"]
+    file = resolve_paths("x.txt", tmp_path)[0].files[0]
+    assert "carriage return" in TextReader(file, ReadOptions()).assumptions[0]
+
+
+@pytest.mark.parametrize("content", ["one\r", "one\rstill\n"])
+def test_one_carriage_return_is_no_line_end(tmp_path: Path, write: Write, content: str) -> None:
+    write("x.txt", content)
+    assert len(read(tmp_path, "x.txt")) == 1

@@ -1,4 +1,4 @@
-"""What every writer promises, checked for every registered format: its reader gives back the row."""
+"""What every writer promises, for every registered format: its reader gives back the row."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from tunewright.data.writers.base import UnwritableError, Writer
 
 Row = dict[str, Any]
 
-NASTY = st.sampled_from([*"\",;\t|\r\n \\'{}[]:#=aé0", *"\x0b\x85\u2028\ufeff\0😀\x1a", "-DOCSTART-"])
+NASTY = st.sampled_from(
+    [*"\",;\t|\r\n \\'{}[]:#=aé0", *"\x0b\x85\u2028\ufeff\0😀\x1a", "-DOCSTART-"]
+)
 TEXT = st.lists(NASTY | st.characters(exclude_categories=["Cs"]), max_size=6).map("".join)
 NUMBER = (st.integers() | st.floats(allow_nan=False, allow_infinity=False)).map(
     lambda value: Number(repr(value))
@@ -154,7 +156,7 @@ def test_halves_of_characters_are_refused_with_their_column(name: str, tmp_path:
 def test_nul_is_refused_where_it_would_be_lost(name: str, tmp_path: Path) -> None:
     bad: Row = {"tokens": ["a\0"], "tags": ["O"]} if name == "conll" else {"text": "a\0"}
     target = tmp_path / f"t{suffix(name)}"
-    written, refused = write(target, [GOOD.get(name, ANY)[0], bad])
+    _written, refused = write(target, [GOOD.get(name, ANY)[0], bad])
     if name in ("json", "jsonl", "parquet", "arrow"):
         assert refused == []
         assert read(target, name)[1] == same(bad)
@@ -190,7 +192,7 @@ def test_what_would_not_survive_is_noticed(
     target.unlink()
     kind = WRITERS.get(name)
     monkeypatch.setattr(kind, "write", _forgetful(kind.write))
-    with pytest.raises(DataError, match="reads back differently") as caught:  # noqa: PT012, SIM117
+    with pytest.raises(DataError, match="reads back differently") as caught:  # noqa: SIM117
         with RowFile(target, verify=True) as out:
             for row in rows:
                 out.write(row)
@@ -266,7 +268,7 @@ def test_fields_of_conll_are_those_of_the_first_row(tmp_path: Path) -> None:
         {"tokens": ["a"], "column_2": ["NN"], "tags": ["O"]},
         {"tokens": ["a"], "tags": ["O"]},
     ]
-    written, (problem,) = write(tmp_path / "t.conll", rows)
+    _written, (problem,) = write(tmp_path / "t.conll", rows)
     assert (tmp_path / "t.conll").read_text() == "a\tNN\tO\n"
     assert problem.reason == "wrong_field_count"
 
@@ -283,9 +285,13 @@ def test_columns_have_the_types_of_their_values(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "t.parquet")
     types = {field.name: str(field.type) for field in table.schema}
     assert types == {
-        **{"n": "int64", "f": "double", "b": "bool", "t": "list<element: string>"},
+        "n": "int64",
+        "f": "double",
+        "b": "bool",
+        "t": "list<element: string>",
         "m": "list<element: struct<role: string, content: string>>",
-        **{"mixed": "string", "_carried": "string"},
+        "mixed": "string",
+        "_carried": "string",
     }
     assert table["_carried"].to_pylist() == [None, '{"cells": {"json": ["mixed"]}}']
     assert table["m"].to_pylist()[0] == messages

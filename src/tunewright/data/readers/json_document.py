@@ -81,8 +81,8 @@ class JsonReader(Reader):
                     file=self.file.name,
                     found=f"{place}the second one",
                     expected=f"{expected}; or one object on each line",
-                    fix="write each on a line of its own: `jq -c . FILE > FILE.jsonl`; or put "
-                    "commas between them, '[' before and ']' behind",
+                    fix="set `format: jsonl` if each stands on one line; else write them so with "
+                    "`jq -c . FILE > FILE.jsonl`, or put commas between them and [ ] around",
                 )
         return DataError(
             "the file is not valid JSON",
