@@ -12,7 +12,7 @@ from tests.curate.helpers import LABELLED, MESSAGES, chat, read_lines, turns, wr
 from tunewright.core.errors import ConfigError, DataError
 from tunewright.curate.mix import MixJob, MixResult, mix_files
 from tunewright.data.config import DataConfig
-from tunewright.data.mix import MixConfig
+from tunewright.data.mix_config import MixConfig
 
 
 def mixed(folder: Path, *sets: tuple[str, dict[str, Any]], **options: Any) -> MixResult:

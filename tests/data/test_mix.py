@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tunewright.data.mix import MixConfig, mixture, shares
+from tunewright.data.mix import mixture, shares
+from tunewright.data.mix_config import MixConfig
 
 CONFIGS = st.one_of(
     st.just(MixConfig()),

@@ -211,13 +211,26 @@ def augment(
     source: Annotated[
         str | None, typer.Option("--from", help="Model folder or address that writes texts.")
     ] = None,
+    name: Annotated[str | None, typer.Option("--model", help="Model at that address.")] = None,
+    synonyms: Annotated[
+        Path | None, typer.Option(help="Your own synonyms: words that mean the same on a line.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where kept rows go.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Test whether new variants of the training rows help, and keep them only if they do."""
     from tunewright.cli import augment as command
 
-    command.run(project, operations=operations, copies=copies, source=source, out=out, as_json=json)
+    command.run(
+        project,
+        operations=operations,
+        copies=copies,
+        source=source,
+        name=name,
+        synonyms=synonyms,
+        out=out,
+        as_json=json,
+    )
 
 
 def synthesise(

@@ -15,7 +15,7 @@ from tunewright.core.units import format_count, format_percent
 from tunewright.workflow.desk import Desk
 
 if TYPE_CHECKING:
-    from tunewright.data.mix import MixConfig
+    from tunewright.data.mix_config import MixConfig
 
 _SAMPLINGS = ("proportional", "temperature", "fixed", "alternating")
 
@@ -78,7 +78,7 @@ def run(options: MixOptions, *, force: bool, as_json: bool) -> None:
 
 
 def _settings(options: MixOptions) -> MixConfig:
-    from tunewright.data.mix import MixConfig
+    from tunewright.data.mix_config import MixConfig
 
     if options.sampling not in _SAMPLINGS:
         near = nearest(options.sampling, _SAMPLINGS)

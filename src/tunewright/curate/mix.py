@@ -15,7 +15,8 @@ from tunewright.curate.repairs.base import CurateRow
 from tunewright.data.adapt import adapt
 from tunewright.data.config import DataConfig
 from tunewright.data.example import Rejected
-from tunewright.data.mix import MixConfig, Mixture, mixture
+from tunewright.data.mix import Mixture, mixture
+from tunewright.data.mix_config import MixConfig
 from tunewright.data.row_file import RowFile, format_to_write
 from tunewright.data.schemas import SCHEMAS
 from tunewright.data.schemas.base import CannotHoldError, Schema

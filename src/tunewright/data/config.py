@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tunewright.core.config import Config
 from tunewright.core.errors import nearest
-from tunewright.data.mix import MixConfig
+from tunewright.data.mix_config import MixConfig
 from tunewright.data.readers import READERS
 from tunewright.data.schemas import SCHEMAS
 

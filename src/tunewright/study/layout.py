@@ -178,7 +178,17 @@ class StudyLayout:
 
 _FILES = frozenset({"project.lock.yaml", "evidence.json", "verdict.json", "report.html", "model"})
 _DATA_FILES = frozenset(
-    {"examples.parquet", "splits.json", "rejected.jsonl", "sealed_test.json", "audit.json"}
+    {
+        "examples.parquet",
+        "splits.json",
+        "rejected.jsonl",
+        "sealed_test.json",
+        "audit.json",
+        "check.html",
+        "measure.json",
+        "augment.json",
+        "formats.json",
+    }
 )
 
 

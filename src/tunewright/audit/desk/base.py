@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tunewright.audit.desk.fingerprints import Fingerprints
 
 TRAIN, DEV, TEST = "train", "dev", "test"
+DROP = "tunewright clean DATA --apply drop"
+"""Repair of a finding all of whose rows are listed; the scan adds its name."""
 SPLITS = (TRAIN, DEV, TEST)
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from tunewright.audit.base import Finding, Row
-from tunewright.audit.desk.base import DeskRow, DeskSetup, Mark, RowCheck, Tally
+from tunewright.audit.desk.base import DROP, DeskRow, DeskSetup, Mark, RowCheck, Tally
 from tunewright.audit.desk.words import Sample
 from tunewright.core.units import format_count, format_percent
 from tunewright.data.content import ROLES, Piece
@@ -121,7 +121,7 @@ class Language(RowCheck):
                 consequence="a few texts in another language teach the model to change language; "
                 "they are also scored by rules made for the main one",
                 fix="read the rows; leave them out, or have enough of each language",
-                repair="tunewright clean DATA --apply drop",
+                repair=DROP if looked_at == tally.rows and len(rows) <= _KEPT_ROWS else "",
                 rows=rows[:_KEPT_ROWS],
                 numbers={
                     "rows_looked_at": looked_at,

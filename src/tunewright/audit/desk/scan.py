@@ -6,6 +6,7 @@ number of processes: blocks are cut where the files are read, and taken back in 
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -247,7 +248,9 @@ class _Scan:
         if not tallies.used.total():
             raise self._none_usable()
         findings = [*self._rejections(), *self._of_row_checks(), *self._of_set_checks()]
-        findings = [with_data(finding, self._setup.data) for finding in findings]
+        findings = [
+            with_data(finding, self._setup.data, self._options.folder) for finding in findings
+        ]
         findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
         assert self._spool.count == tallies.used.total() + tallies.rejected.total()
         return ScanResult(
@@ -320,9 +323,19 @@ class _Scan:
             self._draft.unlink(missing_ok=True)
 
 
-def with_data(finding: Finding, data: str) -> Finding:
-    """The finding with a repair that names the data it is about; '' is the project here."""
+def with_data(finding: Finding, data: str, folder: Path | None = None) -> Finding:
+    """The finding with a repair that names the data and the rows it is about.
+
+    Args:
+        finding: a bare `--apply drop` of it means its own rows.
+        data: the data as a command names it; '' is the project here.
+        folder: where the rows are listed, for data without a project.
+    """
     named = finding.repair.replace(" DATA ", f" {data} " if data else " ", 1)
+    if named.endswith("--apply drop"):
+        named += f":{finding.check}"
+    if data and folder is not None and "--apply drop" in named:
+        named += f" --findings {shlex.quote(str(folder))}"
     return finding if named == finding.repair else replace(finding, repair=named)
 
 

@@ -342,7 +342,6 @@ def _mixed_kinds(tally: Tally) -> list[Finding]:
             f"{'is' if odd == 1 else 'are'} no {usual}, as nearly all others are",
             consequence="the model learns to leave the form that a program expects",
             fix="give them the form of the others, or leave the rows out",
-            repair="tunewright clean DATA --apply drop",
             rows=rows[:_ROWS_OF_A_KIND],
             numbers={"answers_by_kind": kinds},
         )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from tunewright.audit.base import Finding, Row
-from tunewright.audit.desk.base import DeskRow, DeskSetup, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.base import DROP, DeskRow, DeskSetup, Mark, RowCheck, Tally, finding_of
 from tunewright.audit.desk.words import Sample
 from tunewright.core.units import format_count
 from tunewright.data.content import Spanned, Tagged
@@ -205,7 +205,7 @@ class Tags(RowCheck):
                 message=f"{format_count(tally.marked[name].count, 'row')} {what}",
                 consequence=consequence,
                 fix=fix,
-                repair="tunewright clean DATA --apply drop" if severity != "info" else "",
+                repair=DROP if severity != "info" else "",
                 numbers={"rows_by_split": dict(tally.marked[name].by_split)},
             )
             for name, (severity, what, consequence, fix) in _FINDINGS.items()
@@ -299,7 +299,7 @@ def _scheme_findings(tally: Tally) -> list[Finding]:
             consequence="scorers read such tags in different ways, so scores cannot be compared, "
             "and the model learns sequences that mean nothing",
             fix="mend the tags, or leave the rows out",
-            repair="tunewright clean DATA --apply drop",
+            repair=DROP if broken == len(rows) <= _KEPT_ROWS else "",
             rows=rows[:_KEPT_ROWS],
             numbers={
                 "scheme": scheme,
