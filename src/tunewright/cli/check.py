@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from tunewright.cli import stages
 from tunewright.cli.console import LiveProgress, console, print_json
@@ -11,7 +12,12 @@ from tunewright.cli.findings import show_findings
 from tunewright.core.errors import ConfigError
 from tunewright.core.events import Progress
 from tunewright.workflow.check import CheckResult, check_desk
+from tunewright.workflow.check_page import PAGE_FILE
 from tunewright.workflow.desk import Desk
+
+if TYPE_CHECKING:
+    from tunewright.workflow.hypotheses import RecipeName
+    from tunewright.workflow.measure import MeasureOptions
 
 _CLASSIFY = "classify"
 
@@ -22,6 +28,8 @@ class CheckOptions:
 
     data: list[str]
     measure: bool = False
+    recipe: str = "auto"
+    seeds: int | None = None
     model: str | None = None
     test: str | None = None
     schema: str | None = None
@@ -44,7 +52,8 @@ def run(options: CheckOptions, *, as_json: bool) -> None:
     )
     if desk.project is not None and desk.task == _CLASSIFY:
         _refuse(options, "test", "out", "model")
-        stages.check(desk.project, measure=options.measure, as_json=as_json)
+        wanted = _measuring(options) if options.measure else None
+        stages.check(desk.project, measure=wanted, as_json=as_json)
         return
     if options.measure:
         raise ConfigError(
@@ -57,6 +66,14 @@ def run(options: CheckOptions, *, as_json: bool) -> None:
     if desk.project is not None:
         _refuse(options, "test")
     _check_files(desk, options, as_json=as_json)
+
+
+def _measuring(options: CheckOptions) -> MeasureOptions:
+    from tunewright.workflow.hypotheses import SEEDS
+    from tunewright.workflow.measure import MeasureOptions
+
+    recipe = cast("RecipeName", options.recipe)  # `measure` refuses any other
+    return MeasureOptions(recipe=recipe, seeds=options.seeds or SEEDS)
 
 
 def _refuse(options: CheckOptions, *names: str) -> None:
@@ -98,7 +115,7 @@ def _words(options: CheckOptions) -> list[str]:
 
 
 def _show(result: CheckResult) -> None:
-    for assumption in result.assumptions:
+    for assumption in result.desk.assumptions:
         console.print(f"· {assumption}", style="dim", markup=False)
     scan = result.scan
     parts = ", ".join(f"{count:,} {split}" for split, count in scan.used.items())
@@ -109,9 +126,10 @@ def _show(result: CheckResult) -> None:
         left, whole = sample["rows_not_drawn"], sample["rows_in_files"]
         console.print(f"  {left:,} of the {whole:,} rows in {sample['path']} not drawn")
     console.print()
-    show_findings(result.as_dict()["findings"])
+    show_findings(result.findings)
+    console.print(f"\nPage: {result.folder / PAGE_FILE}", markup=False)
     console.print(
-        f"\nEvery row of every finding, and every row that was not used: {result.folder}",
+        f"Every row of every finding, and every row that was not used: {result.folder}",
         style="dim",
         markup=False,
     )

@@ -91,6 +91,12 @@ def check(
     measure: Annotated[
         bool, typer.Option("--measure", help="Train with and without the flagged rows.")
     ] = False,
+    recipe: Annotated[
+        str, typer.Option(help="With --measure: top_layers, probe, or auto (by the time it takes).")
+    ] = "auto",
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="With --measure: trainings of each set of rows.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Model whose tokenizer counts.")] = None,
     test: Annotated[str | None, typer.Option(help="Test file of files without project.")] = None,
     schema: data_commands.SchemaOption = None,
@@ -108,6 +114,8 @@ def check(
         command.CheckOptions(
             data=data or [],
             measure=measure,
+            recipe=recipe,
+            seeds=seeds,
             model=model,
             test=test,
             schema=schema,

@@ -20,11 +20,12 @@ from tunewright.cli.findings import indented, show_findings
 from tunewright.core.config import YamlDocument
 from tunewright.core.errors import ConfigError, GateError
 from tunewright.core.units import format_bytes, format_percent, format_points, format_seconds
+from tunewright.workflow.check_page import project_data, write_page
 from tunewright.workflow.project import Project, describe
 from tunewright.workflow.results import RunResult, Verdict
 
 if TYPE_CHECKING:
-    from tunewright.workflow.measure import MeasureResult
+    from tunewright.workflow.measure import MeasureOptions, MeasureResult
 
 
 def load(path: Path, *, quiet: bool) -> Project:
@@ -66,21 +67,32 @@ def _placed_in(project: Project) -> Iterator[None]:
         raise
 
 
-def check(project: Project, *, measure: bool, as_json: bool) -> None:
+def check(project: Project, *, measure: MeasureOptions | None, as_json: bool) -> None:
     """Run the audit and show its findings; measure what they cost where that is asked for."""
     if not as_json:
         _tell_notices(project)
     result = _run_project(project, "audit", None, as_json=as_json)
     data, findings = result.stages["data"], result.stages["audit"]["findings"]
-    measured = _measure(project, as_json=as_json) if measure else None
+    measured = None if measure is None else _measure(project, measure, as_json=as_json)
+    folder = result.study / "data"
+    config = project.config
+    page = write_page(
+        folder, project_data(data, config.task, config.data.row_schema), findings, measured
+    )
     if as_json:
-        told = {"data": data, "findings": findings, "details": _audit_file(result)}
+        told = {
+            "data": data,
+            "findings": findings,
+            "details": _audit_file(result),
+            "page": str(page),
+        }
         print_json(told if measured is None else {**told, "measured": describe(measured)})
         return
     _show_data(data)
     show_findings(findings)
     place = _audit_file(result)
-    console.print(f"\nEvery row of every finding: {place}", style="dim", markup=False)
+    console.print(f"\nPage: {page}", markup=False)
+    console.print(f"Every row of every finding: {place}", style="dim", markup=False)
     if measured is not None:
         from tunewright.cli.measured import show
 
@@ -88,11 +100,11 @@ def check(project: Project, *, measure: bool, as_json: bool) -> None:
         show(measured)
 
 
-def _measure(project: Project, *, as_json: bool) -> MeasureResult:
+def _measure(project: Project, options: MeasureOptions, *, as_json: bool) -> MeasureResult:
     from tunewright.workflow.measure import measure
 
     with _placed_in(project), LiveProgress(quiet=as_json) as progress:
-        return measure(project, progress.listener())
+        return measure(project, progress.listener(), options)
 
 
 def _audit_file(result: RunResult) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 TURNS = "messages"
 """The column that such a list stands in once it is read."""
@@ -12,7 +12,7 @@ BARE = "[]"
 """A column that says that the row is such a list; a JSON file is then written with the list."""
 
 
-def is_bare(value: object) -> bool:
+def is_bare(value: object) -> TypeGuard[list[Any]]:
     """Whether a JSON value that stands where a row should is a list of turns."""
     from tunewright.data.schemas.turns import is_turn
 

@@ -57,7 +57,6 @@ class Example:
     """Whether a model wrote it; such a row is only ever learned from."""
 
 
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejected:
     """One row that was not used, and why."""

@@ -12,6 +12,7 @@ from typing import Any
 from tunewright.audit.desk.base import SPLITS, DeskSetup
 from tunewright.audit.desk.scan import AUDIT_FILE, ScanOptions, ScanResult, scan_files
 from tunewright.core.files import read_json, write_json, writing
+from tunewright.workflow.check_page import PAGE_FILE, write_page
 from tunewright.workflow.desk import Desk
 from tunewright.workflow.rendering import model_folder, token_options
 
@@ -25,20 +26,44 @@ class CheckResult:
 
     scan: ScanResult
     folder: Path
-    """Holds `audit.json`, `rejected.jsonl` and `findings/`."""
-    assumptions: tuple[str, ...]
+    """Holds `audit.json`, `check.html`, `rejected.jsonl` and `findings/`."""
+    desk: Desk
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The rows in numbers: `rows_read == rows_used + sum(rejected)`."""
+        return {
+            "files": [path for paths in self.desk.splits.values() for path in _listed(paths)],
+            "row_schema": self.desk.data.row_schema,
+            "task": self.desk.task,
+            "rows_read": self.scan.rows_read,
+            "rows_used": self.scan.rows_used,
+            "rejected": self.scan.reasons,
+            "splits": self.scan.used,
+            "samples": self.scan.samples,
+        }
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """With the first rows of each."""
+        return [
+            {**told, "rows": told["rows"][:_ROWS_TOLD]}
+            for told in (finding.as_dict() for finding in self.scan.findings)
+        ]
 
     def as_dict(self) -> dict[str, Any]:
-        """For `--json`: the first rows of each finding."""
-        values = self.scan.as_dict()
+        """For `--json`."""
         return {
-            "data": values["rows"],
-            "assumptions": list(self.assumptions),
-            "findings": [
-                {**finding, "rows": finding["rows"][:_ROWS_TOLD]} for finding in values["findings"]
-            ],
+            "data": self.data,
+            "assumptions": list(self.desk.assumptions),
+            "findings": self.findings,
             "details": str(self.folder / AUDIT_FILE),
+            "page": str(self.folder / PAGE_FILE),
         }
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths
 
 
 def check_desk(
@@ -71,7 +96,8 @@ def check_desk(
         elsewhere="name another folder with --out",
     )
     scan = scan_files(desk.data, desk.folder, desk.splits, setup, options)
-    result = CheckResult(scan=scan, folder=folder, assumptions=desk.assumptions)
+    result = CheckResult(scan=scan, folder=folder, desk=desk)
+    write_page(folder, result.data, result.findings)
     path = folder / AUDIT_FILE
     with writing(path):
         write_json(path, {**read_json(path), "assumptions": list(desk.assumptions)})
