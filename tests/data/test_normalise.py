@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.data.normalise import folded_label, normalise
+from tunewright.data.normalise import _UNSEEN, folded_label, normalise
 
 
 @pytest.mark.parametrize(
@@ -122,3 +125,41 @@ def test_spellings_of_one_label(first: str, second: str) -> None:
 )
 def test_different_labels(first: str, second: str) -> None:
     assert folded_label(first) != folded_label(second)
+
+
+_SLOW_MARKS = re.compile(
+    r"""
+    (?P<kept>
+        [:;=]['’-]?[()\[\]{}|/\\](?!/)
+      | (?<=\d)[^\w\s](?=\d)
+      | (?<!\w)[-‐–](?=\d)
+    )
+    | (?P<mark>[^\w\s])
+    """,
+    re.VERBOSE,
+)
+
+
+def slowly(text: str) -> str:
+    """The same, one mark at a time."""
+
+    def without(found: re.Match[str]) -> str:
+        mark = found["mark"]
+        if mark is None or mark in "#%&@§‰٪":
+            return found[0]
+        category = unicodedata.category(mark)
+        return " " if category.startswith("P") or category == "Cc" else mark
+
+    for accent in "`´｀":
+        text = text.replace(accent, "'")
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_SLOW_MARKS.sub(without, seen).split()) or " ".join(seen.split())
+
+
+_ODD = st.sampled_from("aB1 2:;=-'’)(/\\|.,!`´–‐\t\n\x00\x1f٣٤_#%&@+$<\u200b\ufe0f¹½")
+
+
+@settings(max_examples=500)
+@given(st.text(st.one_of(_ODD, st.characters()), max_size=30))
+def test_it_is_what_the_slow_way_gives(text: str) -> None:
+    assert normalise(text) == slowly(text)
