@@ -50,18 +50,28 @@ def _figures(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown: list[tuple[str, str]] = []
     for name, value in numbers.items():
         if isinstance(value, Mapping):
-            entries = [
-                f"{short(key, 30)} {_value(name, item)}"
-                for key, item in value.items()
-                if isinstance(item, int | float) and not isinstance(item, bool)
-            ]
-            if entries:
-                more = len(entries) - _MOST_FIGURES
-                told = ", ".join(entries[:_MOST_FIGURES])
-                shown.append((spaced(name), f"{told}, and {more} more" if more > 0 else told))
+            shown += _table(name, value, (spaced(name),))
         elif isinstance(value, int | float | str) and not isinstance(value, bool):
             shown.append((spaced(name), _value(name, value)))
     return shown
+
+
+def _table(name: str, values: Mapping[str, Any], titles: tuple[str, ...]) -> list[tuple[str, str]]:
+    """A table of numbers as one line; a table of tables as a line for each."""
+    entries = [
+        f"{short(key, 30)} {_value(name, item)}"
+        for key, item in values.items()
+        if isinstance(item, int | float) and not isinstance(item, bool)
+    ]
+    lines = []
+    if entries:
+        more = len(entries) - _MOST_FIGURES
+        told = ", ".join(entries[:_MOST_FIGURES])
+        lines.append((", ".join(titles), f"{told}, and {more} more" if more > 0 else told))
+    for key, inner in list(values.items())[:_MOST_FIGURES]:
+        if isinstance(inner, Mapping):
+            lines += _table(name, inner, (*titles, short(key, 30)))
+    return lines
 
 
 def _value(name: str, value: float | str) -> str:

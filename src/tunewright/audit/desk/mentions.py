@@ -77,9 +77,13 @@ class Mentions(RowCheck):
                 count=tally.counts["rows"],
                 message=message,
                 consequence="a model speaks of those it has read of; what is right depends on what "
-                "the data is for",
+                "the data is for"
+                if uneven
+                else "",
                 fix="look at the table; where the balance is not meant, add rows of those who are "
-                "missing",
+                "missing"
+                if uneven
+                else "",
                 numbers={
                     "rows": tally.rows,
                     "rows_that_mention": table,
