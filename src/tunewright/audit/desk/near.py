@@ -207,15 +207,17 @@ class _Search:
             later: all pairs of some rows, sorted.
             earlier: the other row of each.
         """
-        plausible = np.zeros(len(later), dtype=bool)
+        estimate = np.zeros(len(later))
         for start in range(0, len(later), _BATCH):
             batch = slice(start, start + _BATCH)
             one, other = (self._spool.signatures(rows[batch]) for rows in (earlier, later))
-            plausible[batch] = estimated_overlap(one, other) >= _PLAUSIBLE
+            estimate[batch] = estimated_overlap(one, other)
+        plausible = estimate >= _PLAUSIBLE
         starts, sizes = runs(later)
         every = sizes == np.add.reduceat(plausible, starts, dtype=np.int64)
         full = later[starts[every & (sizes >= self._limit * _PROPOSED)]]
-        later, earlier = later[plausible], earlier[plausible]
+        best = np.lexsort((-estimate[plausible], later[plausible]))
+        later, earlier = later[plausible][best], earlier[plausible][best]
         rank = _rank(later)
         # Where all that were proposed are plausible, those that were not proposed are so too.
         np.maximum.at(self.left_out, later, np.maximum(rank + 1 - self._limit, 0).astype(np.uint32))
@@ -228,8 +230,9 @@ class _Search:
             jaccard(self._grams.of(a), self._grams.of(b))
             for a, b in zip(pairs["earlier"].tolist(), pairs["later"].tolist(), strict=True)
         ]
-        near: np.ndarray = pairs[pairs["overlap"] >= THRESHOLD]
-        return near
+        near = pairs[pairs["overlap"] >= THRESHOLD]
+        ordered: np.ndarray = near[np.lexsort((near["earlier"], near["later"]))]
+        return ordered
 
     def not_estimated(self) -> int:
         """Pairs that share a band, of rows of which others were proposed first, at least."""
