@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,29 @@ def test_force_replaces(tunewright: Tunewright) -> None:
     Path("b.csv").write_text("older")
     assert tunewright("convert", "a.jsonl", "b.csv", "--force").code == 0
     assert Path("b.csv").read_text().startswith("instruction,input,output\n")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "convert.md"
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_is_true(tunewright: Tunewright) -> None:
+    """Every file that docs/convert.md shows is made, every command run, each answer compared."""
+    names, ran = iter(["tasks.jsonl", "mixed.jsonl"]), 0
+    for language, body in _FENCE.findall(PAGE.read_text(encoding="utf-8")):
+        if language == "jsonl":
+            Path(next(names)).write_text(body, encoding="utf-8")
+            continue
+        for command in body.removeprefix("$ ").split("\n$ "):
+            first, _, expected = command.partition("\n")
+            words = first.split()
+            if words[0] == "cat":
+                found = Path(words[1]).read_text(encoding="utf-8").rstrip("\n")
+                assert found == expected.rstrip("\n")
+            else:
+                ended = tunewright(*words[1:])
+                assert ended.code == 0, ended.err
+                for line in expected.splitlines():
+                    assert line.strip() in ended.out
+            ran += 1
+    assert ran == 9

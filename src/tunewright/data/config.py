@@ -145,7 +145,8 @@ class DataConfig(Config):
     """Columns by whose values the results are also shown one by one."""
 
     format: str = AUTO_FORMAT
-    """`auto`, `csv`, `tsv`, `json`, `jsonl`, `parquet` or `text`."""
+    """`auto`, `csv`, `tsv`, `json`, `jsonl`, `parquet`, `arrow`, `conll`, `text`, or what a folder
+    holds: `documents`, `beir`, `trec`."""
 
     encoding: str | None = None
     """Text encoding, as `utf-8` or `cp1252`; worked out from each file when not given."""
