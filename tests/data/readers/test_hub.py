@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tunewright.core.errors import DataError
+from tunewright.data.config import DataConfig
 from tunewright.data.formats import open_reader
 from tunewright.data.paths import resolve_paths
+from tunewright.data.read import read_examples
 from tunewright.data.readers.base import Reader, ReadOptions, Record
 
 Write = Callable[..., Path]
@@ -120,3 +122,12 @@ def test_a_local_folder_through_the_real_library(
     write("own/train.jsonl", '{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n')
     rows = [r.values for r in opened("hub:own", tmp_path).records() if isinstance(r, Record)]
     assert rows == [{"text": "a", "n": 1}, {"text": "b", "n": 2}]
+
+
+def test_examples_are_read_with_leave(tmp_path: Path, asked: list[Any]) -> None:
+    config = DataConfig(train="hub:a/b:test", text="text", label="label")
+    result = read_examples(config, config.train, "train", tmp_path, 0, allow_network=True)
+    assert [(e.inputs["text"], e.target) for e in result.examples] == [("a", "spam")]
+    assert [row.reason for row in result.rejected] == ["missing_label"]
+    with pytest.raises(DataError, match="the network may not be used"):
+        read_examples(config, config.train, "train", tmp_path, 0)
