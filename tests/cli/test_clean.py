@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -62,7 +63,6 @@ def test_json_accounts_for_every_row(folder: Path, tunewright: Tunewright) -> No
     ("arguments", "told"),
     [
         (["a.jsonl", "--out", "b.jsonl"], "no repair was named"),
-        (["a.jsonl", "--apply", "dedupe"], "no file was named"),
         (["a.jsonl", "--apply", "dedup", "--out", "b.jsonl"], "did you mean 'dedupe'"),
         (["a.jsonl", "--apply", "dedupe,dedupe", "--out", "b.jsonl"], "named twice"),
         (["a.jsonl", "--apply", "dedupe", "--out", "a.jsonl"], "never touched"),
@@ -111,3 +111,25 @@ def test_rows_of_a_check_are_dropped(folder: Path, tunewright: Tunewright) -> No
     assert "Say nothing" not in Path("b.jsonl").read_text("utf-8")
     ended = tunewright(*arguments, "--findings", "elsewhere", "--force")
     assert "no check has left" in "\n".join(said(ended))
+
+
+def test_without_a_name_the_file_is_called_by_its_repairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tunewright: Tunewright
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    rows = [{"instruction": f"Say {n}", "output": f"word {n}"} for n in (1, 1, 2)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    Path("there/a.json").write_text(lines)
+    with gzip.open("there/b.jsonl.gz", "wt") as stream:
+        stream.write(lines)
+    for file, out in (
+        ("there/a.json", "a.dedupe-strip_control.jsonl"),
+        ("there/b.jsonl.gz", "b.dedupe-strip_control.jsonl.gz"),
+    ):
+        ended = tunewright("clean", file, "--apply", "dedupe,strip_control", "--json")
+        assert ended.code == 0, ended.err
+        assert ended.json["out"] == out
+        assert Path(out).is_file()
+        assert tunewright("check", out, "--json").json["data"]["rows_used"] == 2
+    assert sorted(path.name for path in Path("there").iterdir()) == ["a.json", "b.jsonl.gz"]

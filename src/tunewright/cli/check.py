@@ -34,6 +34,7 @@ class CheckOptions:
     test: str | None = None
     schema: str | None = None
     columns: list[str] | None = None
+    allow_network: bool = False
     out: Path | None = None
 
 
@@ -49,6 +50,7 @@ def run(options: CheckOptions, *, as_json: bool) -> None:
         columns=options.columns,
         model=options.model,
         test=options.test,
+        allow_network=options.allow_network,
     )
     if desk.project is not None and desk.task == _CLASSIFY:
         _refuse(options, "test", "out", "model")

@@ -37,16 +37,17 @@ def run(options: CleanOptions, *, force: bool, as_json: bool) -> None:
     if options.undo is not None:
         _undo(options, force=force, as_json=as_json)
         return
-    from tunewright.curate.clean import CleanJob, clean, refuse_no_out
-    from tunewright.curate.inputs import Inputs, refuse_other_format
+    from tunewright.curate.clean import CleanJob, clean
+    from tunewright.curate.inputs import Inputs, default_out, refuse_other_format
 
     names = tuple(name.strip() for name in (options.apply or "").split(",") if name.strip())
     desk = Desk.open(options.data, schema=options.schema, columns=options.columns)
     if not as_json:
         for sentence in desk.assumptions:
             errors.print(sentence, style="dim", markup=False)
-    out = refuse_no_out(options.out)
-    refuse_other_format(out, Inputs(desk.data, desk.folder, desk.seed).format)
+    inputs = Inputs(desk.data, desk.folder, desk.seed)
+    out = options.out or default_out(inputs, names)
+    refuse_other_format(out, inputs.format)
     findings = _findings(desk, options.findings)
     if "relabel" in names and options.confirm is None:
         _propose(desk, out, findings, force=force, as_json=as_json)

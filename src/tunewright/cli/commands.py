@@ -62,6 +62,7 @@ def init(
     sample: Annotated[
         str | None, typer.Option(help="Copy a bundled sample instead: support_desk.")
     ] = None,
+    allow_network: data_commands.NetworkOption = False,
     out: Annotated[Path, typer.Option(help="Where the project file goes.")] = Path(
         "tunewright.yaml"
     ),
@@ -80,6 +81,7 @@ def init(
         columns=columns or [],
         model=model,
         sample=sample,
+        allow_network=allow_network,
     )
     command.run(wanted, out, force=force, as_json=json)
 
@@ -101,6 +103,7 @@ def check(
     test: Annotated[str | None, typer.Option(help="Test file of files without project.")] = None,
     schema: data_commands.SchemaOption = None,
     columns: data_commands.ColumnsOption = None,
+    allow_network: data_commands.NetworkOption = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for what is found; the study's, or a temporary one, otherwise."),
@@ -120,6 +123,7 @@ def check(
             test=test,
             schema=schema,
             columns=columns,
+            allow_network=allow_network,
             out=out,
         ),
         as_json=json,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -15,6 +15,9 @@ from tunewright.data.convert import Conversion, convert, reading_config, rejecte
 from tunewright.data.row_file import format_to_write
 from tunewright.data.schemas import SCHEMAS
 
+if TYPE_CHECKING:
+    from tunewright.workflow.desk import Desk
+
 
 def run(
     source: str,
@@ -23,30 +26,37 @@ def run(
     to: str | None,
     schema: str | None,
     columns: list[str] | None,
+    allow_network: bool,
     force: bool,
     as_json: bool,
 ) -> None:
     """Write the data of `source` to `target`, and say what became of each row."""
+    from tunewright.workflow.desk import Desk
+
     format_to_write(target)  # before anything is read
     _refuse_place(target, force=force)
     if to is None:
-        found = convert(reading_config(source, Path.cwd()), target, folder=Path.cwd())
+        config = reading_config(source, Path.cwd(), allow_network=allow_network)
+        found = convert(config, target, folder=Path.cwd(), allow_network=allow_network)
     else:
         _refuse_unknown(to)
-        found = _with_schema(source, target, to, schema, columns)
+        desk = Desk.open([source], schema=schema, columns=columns, allow_network=allow_network)
+        found = _with_schema(desk, target, to)
     if as_json:
         print_json(_as_dict(found))
     else:
         _show(found)
 
 
-def _with_schema(
-    source: str, target: Path, to: str, schema: str | None, columns: list[str] | None
-) -> Conversion:
-    from tunewright.workflow.desk import Desk
-
-    desk = Desk.open([source], schema=schema, columns=columns)
-    found = convert(desk.data, target, folder=desk.folder, to=to, seed=desk.seed)
+def _with_schema(desk: Desk, target: Path, to: str) -> Conversion:
+    found = convert(
+        desk.data,
+        target,
+        folder=desk.folder,
+        to=to,
+        seed=desk.seed,
+        allow_network=desk.allow_network,
+    )
     told = dict.fromkeys((*desk.assumptions, *found.assumptions))
     return replace(found, assumptions=tuple(told))
 

@@ -28,6 +28,9 @@ ColumnsOption = Annotated[
     list[str] | None,
     typer.Option("--map", help="Which column holds a field, as `field=column` (repeat)."),
 ]
+NetworkOption = Annotated[
+    bool, typer.Option("--allow-network", help="Let `hub:owner/name` be fetched from the hub.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 
 
@@ -60,13 +63,23 @@ def convert(
     to: Annotated[str | None, typer.Option("--to", help="Row schema to write.")] = None,
     schema: SchemaOption = None,
     columns: ColumnsOption = None,
+    allow_network: NetworkOption = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the target.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Write data in another layout or file format, and back again without loss."""
     from tunewright.cli import convert as command
 
-    command.run(source, target, to=to, schema=schema, columns=columns, force=force, as_json=json)
+    command.run(
+        source,
+        target,
+        to=to,
+        schema=schema,
+        columns=columns,
+        allow_network=allow_network,
+        force=force,
+        as_json=json,
+    )
 
 
 def clean(

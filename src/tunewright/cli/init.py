@@ -48,6 +48,7 @@ class InitOptions:
     columns: list[str]
     model: str | None
     sample: str | None
+    allow_network: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +65,7 @@ class NewProject:
     """How the files are read."""
 
     model: str | None
+    allow_network: bool
     notes: list[str]
     """What was assumed, as sentences."""
 
@@ -88,19 +90,21 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
         columns=field_columns(options.columns),
         text=options.text,
         label=options.label,
+        allow_network=options.allow_network,
     )
     notes = list(proposal.assumptions)
     test = options.test or _sibling_test(options.files, notes)
     if test is not None:
-        resolve_paths(test, Path.cwd())
+        resolve_paths(test, Path.cwd(), allow_network=options.allow_network)
     others = [*options.files[1:], *([test] if test else [])]
     project = NewProject(
         file=out,
         proposal=proposal,
         train=options.files,
         test=test,
-        pinned=_pinned(proposal.detection, others, notes),
+        pinned=_pinned(proposal.detection, others, notes, options.allow_network),
         model=_model(options.model, out, notes),
+        allow_network=options.allow_network,
         notes=notes,
     )
     if proposal.task == "classify":
@@ -123,6 +127,7 @@ def _write_classification(project: NewProject, *, as_json: bool) -> None:
         pinned=project.pinned,
         model=project.model,
         out=out,
+        allow_network=project.allow_network,
     )
     write_text(out, document, ELSEWHERE)
     doubts = project.proposal.doubts
@@ -246,12 +251,14 @@ def _sibling_test(files: list[str], notes: list[str]) -> str | None:
     return str(candidate)
 
 
-def _pinned(first: Detection, others: list[str], notes: list[str]) -> dict[str, Any]:
+def _pinned(
+    first: Detection, others: list[str], notes: list[str], allow_network: bool
+) -> dict[str, Any]:
     """How the files are read, to be written down so that it cannot change by itself.
 
     What the files differ in is left out, and so worked out for each of them.
     """
-    each = [first, *(detect(path, Path.cwd()) for path in others)]
+    each = [first, *(detect(p, Path.cwd(), allow_network=allow_network) for p in others)]
     pinned = {}
     for name in ("format", "encoding", "delimiter", "header"):
         values = [getattr(detection, name) for detection in each]

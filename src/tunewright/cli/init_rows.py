@@ -56,6 +56,7 @@ def write_rows_project(project: NewProject, *, as_json: bool) -> None:
         pinned=project.pinned,
         model=project.model,
         out=project.file,
+        allow_network=project.allow_network,
     )
     write_text(project.file, document, ELSEWHERE)
     if as_json:

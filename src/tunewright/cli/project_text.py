@@ -13,6 +13,7 @@ from typing import Any
 from tunewright.core.errors import ConfigError
 from tunewright.core.text import printable
 from tunewright.data.detect import Detection
+from tunewright.data.paths import HUB_MARK
 from tunewright.data.values import BAD_BYTE
 
 _LABEL_CHARACTERS = 60
@@ -42,6 +43,7 @@ def project_text(
     pinned: dict[str, Any],
     model: str | None,
     out: Path,
+    allow_network: bool = False,
 ) -> str:
     """The commented project file.
 
@@ -53,6 +55,7 @@ def project_text(
         pinned: how the files are read.
         model: the base model; the default one when not given.
         out: where the project file goes: relative paths start there.
+        allow_network: whether the hub may be asked.
     """
     data = [
         *_split_lines(files, test, out),
@@ -74,6 +77,7 @@ def project_text(
         model=_yaml(model or "all-MiniLM-L6-v2"),
         metric=metric,
         labels=_label_lines(detection),
+        network=_network_line(allow_network),
     )
 
 
@@ -88,6 +92,7 @@ def rows_project_text(
     pinned: dict[str, Any],
     model: str | None,
     out: Path,
+    allow_network: bool = False,
 ) -> str:
     """The commented project file of rows that are not texts with labels.
 
@@ -101,6 +106,7 @@ def rows_project_text(
         pinned: how the files are read.
         model: the base model.
         out: where the project file goes: relative paths start there.
+        allow_network: whether the hub may be asked.
     """
     named = {field: f"    {field}: {_yaml(column)}" for field, (column, _) in columns.items()}
     width = max(map(len, named.values()), default=0)
@@ -116,6 +122,7 @@ def rows_project_text(
         task=task,
         data="\n".join(data),
         model=f"model: {_yaml(model)}" if model else "# model: ./my-model",
+        network=_network_line(allow_network),
     )
 
 
@@ -132,6 +139,10 @@ def _split_lines(files: list[str], test: str | None, out: Path) -> list[str]:
         else "  # test: test.csv          "
         "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
     ]
+
+
+def _network_line(allowed: bool) -> str:
+    return "allow_network: true   # the hub may be asked for data and models\n" if allowed else ""
 
 
 def _group_lines(group: str | None) -> list[str]:
@@ -157,7 +168,9 @@ def _label_lines(detection: Detection) -> str:
 
 
 def relative_path(path: str, out: Path) -> str:
-    """A path as it reads from the project file's folder."""
+    """A path as it reads from the project file's folder; a name on the hub is one everywhere."""
+    if path.startswith(HUB_MARK) and not (Path.cwd() / path).exists():
+        return path
     folder = out.resolve().parent
     parts = [os.path.relpath(Path.cwd() / part, folder) for part in path.split("+")]
     written = "+".join(part.replace(os.sep, "/") for part in parts)
@@ -217,7 +230,7 @@ candidates: [majority, tfidf, zero_shot, few_shot, nearest, probe, tune]
 #   curve: {{fractions: [0.125, 0.25, 0.5], seeds: 2}}
 #   final: {{seeds: 3}}
 
-seed: 0
+{network}seed: 0
 """
 
 _ROWS_TEMPLATE = """\
@@ -234,5 +247,5 @@ data:
 # A local folder or a hub name (with allow_network: true); its tokenizer and chat template count.
 {model}
 
-seed: 0
+{network}seed: 0
 """

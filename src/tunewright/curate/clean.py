@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright import __version__
-from tunewright.core.errors import ConfigError, DataError
+from tunewright.core.errors import DataError
 from tunewright.core.hashing import hash_file
 from tunewright.curate.inputs import Inputs, refuse_input
 from tunewright.curate.ledger import LedgerWriter, ledger_of, rejected_of
@@ -107,14 +107,18 @@ def clean(job: CleanJob) -> CleanResult:
     pipeline.survey(lambda: _usable(inputs, job.on_progress))
     with closing(LedgerWriter(secret=pipeline.secret)) as ledger:
         result = _write(job, inputs, pipeline, ledger)
-        if inputs.hashes() != hashes:
-            job.out.unlink(missing_ok=True)
-            raise DataError(
-                "a file changed while it was cleaned",
-                file=job.config.train if isinstance(job.config.train, str) else None,
-                fix="run the same command again when nothing writes to it",
-            )
-        ledger.save(result.ledger, _header(job, inputs, pipeline, result, hashes))
+        try:
+            if inputs.hashes() != hashes:
+                raise DataError(
+                    "a file changed while it was cleaned",
+                    file=job.config.train if isinstance(job.config.train, str) else None,
+                    fix="run the same command again when nothing writes to it",
+                )
+            ledger.save(result.ledger, _header(job, inputs, pipeline, result, hashes))
+        except BaseException:  # without its ledger, nothing could take the file back
+            for path in (result.out, result.ledger, rejected_of(result.out)):
+                path.unlink(missing_ok=True)
+            raise
     return result
 
 
@@ -202,19 +206,3 @@ def _header(
             "repairs": {name: asdict(count) for name, count in result.repairs.items()},
         },
     }
-
-
-def refuse_no_out(out: Path | None) -> Path:
-    """The place of the repaired file.
-
-    Raises:
-        ConfigError: when the person named none.
-    """
-    if out is None:
-        raise ConfigError(
-            "no file was named for the repaired rows; the original is never touched",
-            field="--out",
-            expected="a new file, as in `--out cleaned.jsonl`",
-            fix="add `--out FILE`",
-        )
-    return out

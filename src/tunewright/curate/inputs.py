@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tunewright.core.errors import ConfigError, DataError
@@ -123,6 +123,19 @@ class Inputs:
             return Path(os.path.relpath(file.path.resolve(), out.resolve().parent)).as_posix()
         except ValueError:  # on another drive
             return str(file.path.resolve())
+
+
+def default_out(inputs: Inputs, repairs: Sequence[str]) -> Path:
+    """Where repaired rows go when the person names no place: the folder they are in, and a name
+    that says what was done, so that two repairs of a file do not meet: `chat.dedupe.jsonl`."""
+    name = inputs.files[0].path.name
+    packed = name[-3:] if name.lower().endswith(".gz") else ""
+    path = PurePath(name.removesuffix(packed))
+    done = "-".join(repair.replace(":", "-") for repair in repairs)
+    out = Path(f"{path.stem}.{done or 'cleaned'}{path.suffix}{packed}")
+    if format_claimed(out) in (None, inputs.format) or inputs.format not in WRITERS:
+        return out
+    return Path(f"{path.stem}.{done}{WRITERS.get(inputs.format).suffixes[0]}{packed}")
 
 
 def refuse_input(out: Path, files: Sequence[DataFile], *, force: bool) -> None:

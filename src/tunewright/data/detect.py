@@ -92,6 +92,7 @@ def detect(
     text: Sequence[str] = (),
     label: str | None = None,
     columns: Sequence[str] = (),
+    allow_network: bool = False,
 ) -> Detection:
     """Look at the first rows of one or several files.
 
@@ -101,13 +102,15 @@ def detect(
         text: the text columns, where the person named them (`--text`).
         label: the label column, where the person named it (`--label`).
         columns: further columns that the person named; they tell a header.
+        allow_network: whether a path may name a data set on the hub.
 
     Raises:
         ConfigError: when a named column is not there, or is named for two purposes.
         DataError: when a file cannot be used as a whole, or no row of it can be read.
     """
     named = Named(text=tuple(text), label=label)
-    files = [file for path in resolve_paths(paths, folder) for file in path.files]
+    found = resolve_paths(paths, folder, allow_network=allow_network)
+    files = [file for path in found for file in path.files]
     reader, header_reason = _open_first(files[0], [*text, *([label] if label else []), *columns])
     table = _read_table(reader, files[1:])
     _refuse_names(named, list(table.values), files[0])

@@ -31,7 +31,7 @@ DOCUMENTS, BEIR, TREC, HUB = "documents", "beir", "trec", "hub"
 
 _SAMPLE = re.compile(r"(?P<path>.+)#(?P<rows>[0-9]{1,15})")
 _GLOB = re.compile(r"[*?\[]")
-_HUB_MARK = "hub:"
+HUB_MARK = "hub:"
 _TREC_ROLES = ("qrels", "queries", "corpus")
 
 
@@ -155,7 +155,7 @@ def _find(written: str, folder: Path) -> tuple[DataFile, ...]:
         return (DataFile(path=path, name=_shown(path, folder)),)
     if is_folder(path):
         return (_find_folder(written, path, folder),)
-    if written.startswith(_HUB_MARK):
+    if written.startswith(HUB_MARK):
         return (DataFile(path=Path(written), name=written, layout=HUB),)
     joined = _find_trio(written, folder) or _find_pair(written, folder)
     if joined is not None:
@@ -250,8 +250,8 @@ def refuse_hub(paths: Sequence[DataPath]) -> None:
             "this is a data set on the hub, and the network may not be used",
             file=first.name,
             expected="a file on this machine",
-            fix="set `allow_network: true` in tunewright.yaml, or download the data set and name "
-            "its files",
+            fix="add --allow-network, or set `allow_network: true` in tunewright.yaml; or download "
+            "the data set and name its files",
         )
 
 

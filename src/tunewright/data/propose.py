@@ -81,6 +81,7 @@ def propose(
     columns: Mapping[str, str] | None = None,
     text: Sequence[str] = (),
     label: str | None = None,
+    allow_network: bool = False,
 ) -> Proposal:
     """Look at the first rows of one or several files.
 
@@ -91,6 +92,7 @@ def propose(
         columns: fields whose column the person named.
         text: the text columns of a classification, where the person named them.
         label: its label column, where the person named it.
+        allow_network: whether a path may name a data set on the hub.
 
     Raises:
         ConfigError: when a named schema, field or column does not exist.
@@ -109,7 +111,14 @@ def propose(
         named_schema = CLASSIFICATION
     if named_schema is not None:
         refuse_fields(named_schema, mapping)
-    detection = detect(paths, folder, text=text, label=label, columns=list(mapping.values()))
+    detection = detect(
+        paths,
+        folder,
+        text=text,
+        label=label,
+        columns=list(mapping.values()),
+        allow_network=allow_network,
+    )
     table = _table(detection)
     refuse_columns(mapping, table, detection)
     if named_schema == CLASSIFICATION:

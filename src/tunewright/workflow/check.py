@@ -94,6 +94,7 @@ def check_desk(
         processes=processes,
         report=report,
         elsewhere="name another folder with --out",
+        allow_network=desk.allow_network,
     )
     scan = scan_files(desk.data, desk.folder, desk.splits, setup, options)
     result = CheckResult(scan=scan, folder=folder, desk=desk)

@@ -33,6 +33,9 @@ class Desk:
 
     max_length: int | None = None
     seed: int = 0
+    allow_network: bool = False
+    """Whether a path may name a data set on the hub."""
+
     project: Project | None = None
     """The project, where there is one."""
 
@@ -48,6 +51,7 @@ class Desk:
         columns: Sequence[str] | Mapping[str, str] | None = None,
         model: str | None = None,
         test: str | None = None,
+        allow_network: bool = False,
     ) -> Self:
         """The data of a project, or of files.
 
@@ -58,6 +62,7 @@ class Desk:
             columns: field to column, or `field=column` texts, where names differ.
             model: model instead of the project's.
             test: a test file, for files without a project.
+            allow_network: whether a path may name a data set on the hub; a project says so itself.
 
         Raises:
             ConfigError: when there is neither project nor file, or names are wrong.
@@ -68,7 +73,11 @@ class Desk:
         if project is not None:
             return cls._of_project(project, schema, mapping, model)
         proposal = propose(
-            [str(target) for target in targets], Path.cwd(), row_schema=schema, columns=mapping
+            [str(target) for target in targets],
+            Path.cwd(),
+            row_schema=schema,
+            columns=mapping,
+            allow_network=allow_network,
         )
         data = proposal.data if test is None else proposal.data.model_copy(update={"test": test})
         return cls(
@@ -76,6 +85,7 @@ class Desk:
             folder=Path.cwd(),
             task=proposal.task,
             model=model,
+            allow_network=allow_network,
             assumptions=(*proposal.assumptions, *proposal.doubts),
         )
 
@@ -98,6 +108,7 @@ class Desk:
             model=model or cls._model_of(config),
             max_length=config.max_length,
             seed=config.seed,
+            allow_network=config.allow_network,
             project=project,
         )
 
@@ -121,9 +132,13 @@ class Desk:
     def rows(self, split: str = "train", *, extras: bool = False) -> Iterator[DataRow | Rejected]:
         """Every row of a split's files, used or rejected, in their order."""
         paths = self.splits[split]
-        leave = self.project is not None and self.project.config.allow_network
         return read_rows(
-            self.data, paths, self.folder, self.seed, extras=extras, allow_network=leave
+            self.data,
+            paths,
+            self.folder,
+            self.seed,
+            extras=extras,
+            allow_network=self.allow_network,
         )
 
 

@@ -29,7 +29,7 @@ def model_folder(desk: Desk) -> Path | None:
     """
     if desk.model is None:
         return None
-    network = desk.project is not None and desk.project.config.allow_network
+    network = desk.allow_network
     return tokenizer_folder(desk.model, desk.folder, network)
 
 

@@ -94,13 +94,14 @@ class Blocks:
     folder: Path
     splits: Mapping[str, str | Sequence[str]]
     seed: int = 0
+    allow_network: bool = False
+    """Whether a path may name a data set on the hub."""
+
     samples: list[dict[str, object]] = field(default_factory=list)
     """`split` and the counts of each path with a sample size; whole after the last block."""
 
     def __post_init__(self) -> None:
-        schema = schema_of(self.config)
-        required = {item.name for item in schema.fields if item.required}
-        self._columns = {c: name for name, c in schema.columns.items() if name in required}
+        self._columns = schema_of(self.config).required_columns()
         self._number = 0
         self._characters = 0
         self._lined: list[tuple[FileRows, Reader]] = []
@@ -120,7 +121,7 @@ class Blocks:
         return sum(
             part.path.stat().st_size
             for paths in self.splits.values()
-            for path in resolve_paths(paths, self.folder)
+            for path in self._resolved(paths)
             for file in path.files
             for part in file.parts
             if part.path.is_file()
@@ -133,7 +134,7 @@ class Blocks:
             DataError: when a file as a whole cannot be used.
         """
         for split, paths in self.splits.items():
-            for path in resolve_paths(paths, self.folder):
+            for path in self._resolved(paths):
                 files = FileRows(self.config, self._columns, self.seed, every_column=True)
                 if path.sample_rows is not None:
                     yield from self._records(split, files.rows(path))
@@ -142,6 +143,9 @@ class Blocks:
                 else:
                     for file in path.files:
                         yield from self._file(split, files, file, path.written)
+
+    def _resolved(self, paths: str | Sequence[str]) -> list[DataPath]:
+        return resolve_paths(paths, self.folder, allow_network=self.allow_network)
 
     def _file(self, split: str, files: FileRows, file: DataFile, written: str) -> Iterator[_Any]:
         reader = files.open(file)

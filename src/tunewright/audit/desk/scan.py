@@ -58,6 +58,10 @@ class ScanOptions:
     kept_rows: int = KEPT_ROWS
     report: Report = lambda activity, done, total: None
     elsewhere: str = "name another folder with --out"
+    """What to do when the folder cannot be written."""
+
+    allow_network: bool = False
+    """Whether a path may name a data set on the hub."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +135,13 @@ def scan_files(
         StudyError: when the results cannot be written.
     """
     ordered = {split: splits[split] for split in SPLITS if split in splits}
-    blocks = Blocks(config=config, folder=folder, splits=ordered, seed=setup.seed)
+    blocks = Blocks(
+        config=config,
+        folder=folder,
+        splits=ordered,
+        seed=setup.seed,
+        allow_network=options.allow_network,
+    )
     total = blocks.total_bytes()
     processes = options.processes or (1 if total < _SMALL_BYTES else available_cores())
     scan = _Scan(setup, options, processes)
@@ -195,7 +205,7 @@ class _Scan:
             self._draft = draft_of(self._rejected_file)
             with writing(self._draft, options.elsewhere):
                 self._rejected = self._draft.open(
-                    "w", encoding="utf-8", errors="surrogatepass", newline="\n"
+                    "w", encoding="utf-8", errors="backslashreplace", newline="\n"
                 )
 
     def take(
