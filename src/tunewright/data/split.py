@@ -47,18 +47,18 @@ def group_numbers(texts: Sequence[str], groups: Sequence[str | None]) -> np.ndar
 def hold_out(targets: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Choose whole groups that together hold about `fraction` of every class.
 
-    A group is taken when that brings the held-out class counts nearer to their quota. A class
-    whose quota rounds to nothing stays behind, so a class with a single row is never tested on
-    without having been learned.
+    A group is taken when that brings the held-out class counts nearer to their quota. Groups come
+    in random order whatever their size: with large ones first every copied text would be held out,
+    and what is held out would not be like the rest. A class whose quota rounds to nothing stays
+    behind, so a class with a single row is never tested on without having been learned.
 
     Returns:
         bool [n], True for held-out rows.
     """
-    members = _members(groups)
     quota = fraction * np.bincount(targets).astype(float)
     held = np.zeros_like(quota)
     chosen = np.zeros(len(targets), dtype=bool)
-    for rows in _shuffled(members, seed):
+    for rows in _shuffled(groups, seed):
         counts = np.bincount(targets[rows], minlength=len(quota))
         missing = quota - held
         if ((missing - counts) ** 2).sum() < (missing**2).sum():
@@ -120,7 +120,8 @@ def assign_folds(targets: np.ndarray, groups: np.ndarray, folds: int, seed: int)
     """
     counts = np.zeros((folds, int(targets.max()) + 1))
     fold_of = np.zeros(len(targets), dtype=np.int64)
-    for rows in _shuffled(_members(groups), seed):
+    largest_first = sorted(_shuffled(groups, seed), key=len, reverse=True)  # they fit worst
+    for rows in largest_first:
         group = np.bincount(targets[rows], minlength=counts.shape[1])
         crowding = counts @ group + 1e-6 * counts.sum(1)
         fold = int(crowding.argmin())
@@ -153,15 +154,10 @@ def too_few_for_dev(rows: int, classes: int) -> bool:
     return rows < max(FOLDS_BELOW_ROWS, FOLDS_BELOW_ROWS_PER_CLASS * classes)
 
 
-def _members(groups: np.ndarray) -> list[np.ndarray]:
+def _shuffled(groups: np.ndarray, seed: int) -> list[np.ndarray]:
+    """The rows of each group, groups in random order."""
     members: dict[int, list[int]] = defaultdict(list)
     for row, group in enumerate(groups.tolist()):
         members[group].append(row)
-    return [np.array(rows) for rows in members.values()]
-
-
-def _shuffled(members: list[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Large groups first, since they fit worst; equal ones in random order."""
-    rng = np.random.default_rng(seed)
-    order = [members[index] for index in rng.permutation(len(members))]
-    return sorted(order, key=len, reverse=True)
+    rows = [np.array(of_group) for of_group in members.values()]
+    return [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]

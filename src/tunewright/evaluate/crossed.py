@@ -14,7 +14,7 @@ Legend: s seeds, n items, g groups.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ from tunewright.evaluate.resample import DEFAULTS, Settings
 
 CROSSED = "t over items and seeds"
 """`Comparison.test` where both are taken into account."""
+_LEAST = 1e-12
+"""Smallest p-value that is told."""
 
 
 def compare_over_seeds(
@@ -55,13 +57,12 @@ def compare_over_seeds(
         raise ValueError(f"scores_a is {first.shape}, scores_b is {second.shape}")
     codes = group_codes(groups, first.shape[1])
     over_items = _over_items(first, second, codes, settings)
-    variance, freedom = _variance(first - second, codes)
     differences = first - second
-    if (differences == differences[0]).all() or variance <= 0:
+    spread = _spread(differences, codes)
+    if (differences == differences[0]).all() or spread.variance <= 0:
         return over_items  # the seeds add nothing
-    error = math.sqrt(variance)
-    p_value = max(over_items.p_value, _two_sided(over_items.difference / error, freedom))
-    half = _quantile(freedom, settings.level) * error
+    p_value = max(over_items.p_value, spread.p_value(over_items.difference))
+    half = spread.half_width(settings.level)
     low, high = over_items.difference - half, over_items.difference + half
     note = ""
     if p_value > 1 - settings.level and not low <= 0 <= high:
@@ -70,7 +71,7 @@ def compare_over_seeds(
     return replace(
         over_items,
         interval=Interval(low=low, high=high, level=settings.level, method="t", note=note),
-        standard_error=error,
+        standard_error=math.sqrt(spread.variance),
         test=CROSSED,
         p_value=p_value,
     )
@@ -87,42 +88,89 @@ def _over_items(
     return compare_scores(first.mean(0), second.mean(0), codes, settings)
 
 
-def _variance(differences_sn: Floats, codes: Ints | None) -> tuple[float, float]:
-    """Variance of the grand mean, and its degrees of freedom."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Spread:
+    """Variance of the grand mean, by source."""
+
+    of_items: float
+    of_seeds: float
+    """Of the means of the seeds, which holds their share of the rest."""
+    rest: float
+    items_freedom: int
+    seeds_freedom: int
+
+    @property
+    def added(self) -> float:
+        """What seeds add to items. The rest is in both and counts once; with two seeds both
+        figures are too rough to be subtracted."""
+        if self.seeds_freedom < 2:
+            return self.of_seeds
+        return max(0.0, self.of_seeds - self.rest)
+
+    @property
+    def variance(self) -> float:
+        return self.of_items + self.added
+
+    def half_width(self, level: float) -> float:
+        """Of the interval: the wider of two approximations, each too narrow somewhere.
+
+        The one takes the root of a sum of variances for t-distributed with the degrees of freedom
+        of Satterthwaite and Hillis; the seeds that happen to be alike make it too narrow. The
+        other adds the squares of the two half widths.
+        """
+        tail = 0.5 + level / 2
+        together = _quantile(self._freedom, tail) ** 2 * self.variance
+        apart = _quantile(self.items_freedom, tail) ** 2 * self.of_items
+        if self.seeds_freedom:
+            apart += _quantile(self.seeds_freedom, tail) ** 2 * self.added
+        return math.sqrt(max(together, apart))
+
+    def p_value(self, difference: float) -> float:
+        """1 less the level at which the interval ends at nothing."""
+        from scipy.optimize import brentq
+
+        size = abs(difference)
+        if size <= self.half_width(_LEAST):
+            return 1.0
+        if size >= self.half_width(1 - _LEAST):
+            return _LEAST
+        return 1 - float(brentq(lambda level: self.half_width(level) - size, _LEAST, 1 - _LEAST))
+
+    @property
+    def _freedom(self) -> float:
+        seeds = self.of_seeds**2 / self.seeds_freedom if self.seeds_freedom else 0.0
+        return max(1.0, self.variance**2 / (self.of_items**2 / self.items_freedom + seeds))
+
+
+def _spread(differences_sn: Floats, codes: Ints | None) -> _Spread:
     seeds, items = differences_sn.shape
     mean_n, mean_s = differences_sn.mean(0), differences_sn.mean(1)
     mean = float(mean_n.mean())
     units = np.arange(items) if codes is None else codes
     groups = int(units.max()) + 1
     if groups < 2:
-        return 0.0, 1.0
+        return _Spread(of_items=0, of_seeds=0, rest=0, items_freedom=1, seeds_freedom=0)
     small = groups / (groups - 1) / items**2
     of_items = small * float((np.bincount(units, weights=mean_n - mean) ** 2).sum())
     if seeds == 1:
-        return of_items, groups - 1
-    of_seeds = float(mean_s.var(ddof=1)) / seeds
+        return _Spread(
+            of_items=of_items, of_seeds=0, rest=0, items_freedom=groups - 1, seeds_freedom=0
+        )
     rest_sn = differences_sn - mean_n - mean_s[:, None] + mean
     rests = np.array([np.bincount(units, weights=rest) for rest in rest_sn])
-    of_rest = small * float((rests**2).sum()) / (seeds * (seeds - 1))
-    # The rest is in both of the others; it must count once.
-    added = max(0.0, of_seeds - of_rest)
-    total = of_items + added
-    if total <= 0:
-        return 0.0, groups - 1
-    spread = of_items**2 / (groups - 1) + (of_seeds**2 / (seeds - 1) if added else 0.0)
-    return total, max(1.0, total**2 / spread)
+    return _Spread(
+        of_items=of_items,
+        of_seeds=float(mean_s.var(ddof=1)) / seeds,
+        rest=small * float((rests**2).sum()) / (seeds * (seeds - 1)),
+        items_freedom=groups - 1,
+        seeds_freedom=seeds - 1,
+    )
 
 
-def _two_sided(t: float, freedom: float) -> float:
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(freedom, -abs(t)))
-
-
-def _quantile(freedom: float, level: float) -> float:
+def _quantile(freedom: float, tail: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 0.5 + level / 2))
+    return float(stdtrit(freedom, tail))
 
 
 def _table(values: npt.ArrayLike, name: str) -> Floats:
