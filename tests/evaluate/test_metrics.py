@@ -176,3 +176,36 @@ def test_macro_f1_rarely_raises_a_false_alarm_with_few_disagreements() -> None:
 def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="macro_f1"):
         METRICS.get("macrof1")
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_shares_of_examples_have_the_metric_as_their_mean(name: str) -> None:
+    rng = np.random.default_rng(7)
+    targets, answers = rng.integers(0, 4, 300), rng.integers(-1, 4, 300)
+    metric = METRICS.get(name)()
+    shares = metric.shares(targets, answers, 4)
+    assert shares.shape == (300,)
+    assert shares.mean() == pytest.approx(metric.score(targets, answers, 4))
+
+
+@pytest.mark.parametrize("name", ["macro_f1", "weighted_f1", "balanced_accuracy"])
+def test_shares_are_those_of_leaving_each_example_out(name: str) -> None:
+    rng = np.random.default_rng(8)
+    targets, answers = rng.integers(0, 3, 60), rng.integers(-1, 3, 60)
+    metric = METRICS.get(name)()
+    rows = np.arange(60)
+    slow = np.array(
+        [-59 * metric.score(targets[rows != r], answers[rows != r], 3) for r in rows.tolist()]
+    )
+    fast = metric.shares(targets, answers, 3)
+    assert fast - fast.mean() == pytest.approx(slow - slow.mean())
+
+
+def test_shares_spread_as_a_bootstrap_of_the_metric_does() -> None:
+    rng = np.random.default_rng(9)
+    targets = rng.integers(0, 4, 500)
+    answers = np.where(rng.random(500) < 0.7, targets, rng.integers(0, 4, 500))
+    metric = METRICS.get("macro_f1")()
+    drawn = rng.integers(0, 500, (400, 500))
+    spread = np.std([metric.score(targets[d], answers[d], 4) for d in drawn])
+    assert metric.shares(targets, answers, 4).std() / np.sqrt(500) == pytest.approx(spread, rel=0.1)

@@ -218,3 +218,20 @@ def test_many_openings_and_incidents_are_told() -> None:
     assert view["openings"] == 3
     assert view["incidents"][0] == incident
     assert len(view["incidents"]) + view["incidents_left_out"] == 60
+
+
+def test_a_mixture_is_told_with_the_share_of_each_data_set() -> None:
+    from tests.report.pages import STUDIES, drawn
+    from tests.report.reading import read
+    from tunewright.report.render import render
+
+    found = drawn(next(iter(STUDIES)))
+    parts = [
+        {"name": "a.csv", "rows": 10, "drawn": 25, "share": 0.25, "not_drawn": 0, "epochs": 2.5},
+        {"name": "<b>", "rows": 100, "drawn": 75, "share": 0.75, "not_drawn": 25, "epochs": 0.75},
+    ]
+    evidence = {**found.evidence, "data": {**found.evidence["data"], "mixture": parts}}
+    text = read(render(evidence, found.verdict)).by_id("data").text.replace("\u202f", " ")
+    assert "a.csv: 25 drawn of 10" in text
+    assert "gone through 2.5 times" in text
+    assert "<b>: 75 drawn of 100" in text

@@ -57,6 +57,27 @@ def test_a_model_that_writes_answers_with_the_likeliest_label(tmp_path: Path) ->
     assert "codes" in found.skipped
 
 
+def test_with_folds_all_rows_are_asked_but_those_that_are_shown(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", make_rows(60, seed=1))
+    write_csv(tmp_path / "test.csv", make_rows(40, seed=2))
+    data = "{train: train.csv, test: test.csv, text: text, label: label}"
+    model = make_causal(tmp_path / "m")
+    (tmp_path / "tunewright.yaml").write_text(project_yaml(model, data=data), encoding="utf-8")
+    found = compare_formats(Project.load(tmp_path), ["fields", "demonstrations"], in_process=True)
+    splits = json.loads((tmp_path / "study" / "data" / "splits.json").read_text())
+    rows = len(splits["folds"])
+    assert splits["folds"], "so few rows are folded"
+    assert found.dev_rows == rows - min(32, rows // 5)
+
+
+def test_a_run_refuses_a_prompt_format(tmp_path: Path, tiny_model: Path) -> None:
+    project = write_project(tmp_path, tiny_model)
+    with project.file.open("a", encoding="utf-8") as file:
+        file.write("rendering: {format: fields}\n")
+    with pytest.raises(ConfigError, match="a run uses the plain one"):
+        Project.load(tmp_path)
+
+
 def test_answers_to_questions_are_judged_by_their_likelihood(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

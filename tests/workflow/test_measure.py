@@ -179,6 +179,29 @@ def test_what_cannot_be_measured_is_refused(project: Project, tmp_path: Path) ->
         measure(other, None, QUICK, in_process=True)
 
 
+def test_a_row_that_a_mixture_has_drawn_again_is_removed_everywhere(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    rows = make_rows(400, seed=1)
+    write_csv(tmp_path / "few.csv", [*rows[:12], *rows[:12]])
+    write_csv(tmp_path / "many.csv", make_rows(300, seed=4))
+    for name in ("dev", "test"):
+        write_csv(tmp_path / f"{name}.csv", make_rows(60, seed=len(name)))
+    data = (
+        "{train: [few.csv, many.csv], dev: dev.csv, test: test.csv, text: text, label: label, "
+        "mix: {sampling: fixed, weights: [0.5, 0.5], rows: 200}}"
+    )
+    (tmp_path / "tunewright.yaml").write_text(project_yaml(tiny_model, data=data), encoding="utf-8")
+    options = replace(QUICK, checks=("duplicates",))
+    found = measure(Project.load(tmp_path), None, options, in_process=True)
+    (finding,) = found.findings
+    audit = json.loads((tmp_path / "study" / "data" / "audit.json").read_text())
+    (listed,) = [e["rows"] for e in audit["findings"] if e["check"] == "duplicates"]
+    assert len(listed) == 12, "those of the file; rows drawn again are no copies"
+    assert len({row["row"] % 12 for row in listed}) == 12, "one of each pair stays"
+    assert 48 <= finding.flagged <= 60, "each was drawn four or five times"
+
+
 def test_training_without_wrong_labels_helps() -> None:
     """The arithmetic of arms, on rows whose answer is known."""
     from tests.datasets import dataset
@@ -196,4 +219,27 @@ def test_training_without_wrong_labels_helps() -> None:
     assert found.difference == pytest.approx(1 / 3)
     assert found.gains
     only = np.arange(30) >= 10
-    assert compare_arms(answered(right), answered(wrong), data, only).difference == 0
+    assert compare_arms(answered(right), answered(wrong), data, only=only).difference == 0
+
+
+def test_the_difference_is_that_of_the_projects_metric() -> None:
+    from tests.datasets import dataset
+    from tunewright.evaluate.metrics import METRICS
+    from tunewright.experiment.hypothesis import Answered, compare_arms
+
+    labels = ["b" if n % 10 == 0 else "a" for n in range(100)]
+    data = dataset([(f"t{n}", label) for n, label in enumerate(labels)], ["x"], dev=range(100))
+    right = data.fit.targets[data.scored_rows]
+    always = np.full_like(right, right[1])
+
+    def answered(answers: np.ndarray) -> Answered:
+        return Answered(answers=np.array([answers] * 3), rows=30, cpu_seconds=0, wall_seconds=0)
+
+    for name in METRICS.names():
+        found = compare_arms(answered(right), answered(always), data, name)
+        scores = [METRICS.get(name)().score(right, a, 2) for a in (right, always)]
+        assert (found.score_after, found.score_before) == pytest.approx(scores)
+        assert found.difference == pytest.approx(scores[0] - scores[1])
+    plain = compare_arms(answered(right), answered(always), data)
+    macro = compare_arms(answered(right), answered(always), data, "macro_f1")
+    assert macro.difference > 4 * plain.difference, "the rare class counts as much"

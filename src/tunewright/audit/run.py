@@ -117,7 +117,7 @@ def desk_findings(
     ids = {
         (source.file, source.row): id_
         for part in (dataset.test, dataset.fit)
-        for source, id_ in zip(part.sources, part.ids, strict=True)
+        for source, id_ in reversed([*zip(part.sources, part.ids, strict=True)])
     }
     return scan_rows(rows, setup, options, ids).findings
 
@@ -125,11 +125,12 @@ def desk_findings(
 def _rows(dataset: Dataset, *, dev_given: bool) -> dict[str, list[DataRow]]:
     fit, test = dataset.fit, dataset.test
     label = [dataset.labels[target] for target in fit.targets]
-    learned = [_row(fit, place, label[place]) for place in range(len(fit))]
-    apart = fit.is_dev.tolist() if dev_given else [False] * len(fit)
+    # A row that a mixture has drawn again is no copy that anyone has to find.
+    once = {(source.file, source.row): at for at, source in reversed([*enumerate(fit.sources)])}
+    learned = {at: _row(fit, at, label[at]) for at in sorted(once.values())}
     rows = {
-        TRAIN: [row for row, is_dev in zip(learned, apart, strict=True) if not is_dev],
-        DEV: [row for row, is_dev in zip(learned, apart, strict=True) if is_dev],
+        TRAIN: [row for at, row in learned.items() if not (dev_given and fit.is_dev[at])],
+        DEV: [row for at, row in learned.items() if dev_given and fit.is_dev[at]],
         TEST: [_row(test, place, None) for place in range(len(test))],
     }
     return {split: found for split, found in rows.items() if found}
@@ -161,4 +162,4 @@ def _summary(finding: Finding) -> dict[str, Any]:
 
 def _read_rejected(workspace: Workspace) -> list[dict[str, Any]]:
     text = (workspace.layout.data / REJECTED_FILE).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line]
+    return [json.loads(line) for line in text.split("\n") if line]

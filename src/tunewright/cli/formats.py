@@ -10,6 +10,7 @@ from rich.table import Table
 from tunewright.cli.console import LiveProgress, console, print_json
 from tunewright.cli.stages import load
 from tunewright.core.units import format_count, format_percent
+from tunewright.tasks.formats import PLAIN
 from tunewright.workflow.formats import FormatsResult, Judged, compare_formats, told
 from tunewright.workflow.project import describe
 
@@ -70,3 +71,9 @@ def _show_judged(judged: Judged) -> None:
         table.add_row(entry.name, shown, against, p, escape(entry.about), style=style)
     console.print(table)
     console.print(judged.sentence, style="bold", markup=False)
+    if judged.winner != PLAIN:
+        console.print(
+            "A run renders rows plainly: write the texts of your rows in this format to learn it.",
+            style="dim",
+            markup=False,
+        )

@@ -18,7 +18,11 @@ def show(result: MeasureResult) -> None:
     where = f"{format_count(result.items, 'row')} of " + (
         f"{result.folds} folds" if result.folds else "dev"
     )
-    score = "" if result.score is None else f", {format_percent(result.score)} right with all rows"
+    score = ""
+    if result.score is not None:
+        accuracy = result.metric == "accuracy"
+        told = "right" if accuracy else result.metric.replace("_", " ")
+        score = f", {format_percent(result.score)} {told} with all rows"
     console.print(
         f"{result.recipe}, {format_count(result.seeds, 'seed')}, {where}{score}",
         style="dim",

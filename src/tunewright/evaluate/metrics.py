@@ -66,6 +66,10 @@ class Metric(ABC):
         """The score of each example, [n], or None when the metric is not graded."""
 
     @abstractmethod
+    def shares(self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Floats:
+        """What each example has in the score, [n]; their mean is the metric."""
+
+    @abstractmethod
     def interval(
         self,
         targets: npt.ArrayLike,
@@ -118,6 +122,9 @@ class GradedMetric(Metric):
 
     def score(self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> float:
         return float(self.per_example(targets, answers, classes).mean())
+
+    def shares(self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Floats:
+        return self.per_example(targets, answers, classes)
 
     def interval(
         self,
@@ -174,6 +181,23 @@ class CorpusMetric(Metric):
         self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int
     ) -> Floats | None:
         return None
+
+    def shares(self, targets: npt.ArrayLike, answers: npt.ArrayLike, classes: int) -> Floats:
+        """Pseudo-values of the jackknife (Tukey 1958), moved to where their mean is the metric."""
+        wanted = target_array(targets, classes)
+        given = answer_array(answers, classes, wanted.size)
+        pairs, of_pair = np.unique(np.stack([wanted, given], 1), axis=0, return_inverse=True)
+        one = np.eye(classes + 1)[:, :classes]  # the last row is for no answer
+        support, predicted = one[pairs[:, 0]], one[pairs[:, 1]]
+        hits = support * (pairs[:, 0] == pairs[:, 1])[:, None]
+        counts = np.bincount(of_pair.ravel(), minlength=len(pairs)) @ np.stack(
+            [hits, support, predicted], 1
+        ).reshape(len(pairs), -1)
+        all_hits, all_support, all_predicted = counts.reshape(3, classes)
+        without = ClassCounts(all_hits - hits, all_support - support, all_predicted - predicted)
+        values = (-(wanted.size - 1) * self.from_counts(without))[of_pair.ravel()]
+        moved: Floats = values - values.mean() + self.score(targets, answers, classes)
+        return moved
 
     def interval(
         self,

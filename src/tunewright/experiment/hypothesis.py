@@ -18,6 +18,7 @@ from tunewright.data.dataset import Dataset
 from tunewright.data.prepare import normalised_inputs
 from tunewright.data.split import group_numbers
 from tunewright.evaluate.crossed import compare_over_seeds
+from tunewright.evaluate.metrics import METRICS
 from tunewright.evaluate.paired import Comparison, holm
 from tunewright.train.recipe import Recipe
 
@@ -98,7 +99,7 @@ class Measured:
     """Independent items, or groups of them."""
     test: str
     score_before: float
-    """Share of right answers, mean over seeds."""
+    """Of the metric, mean over seeds."""
     score_after: float
     seeds: int
     p_corrected: float | None = None
@@ -132,11 +133,22 @@ def verdict_of(measured: Measured) -> Verdict:
     return "gains" if measured.gains else "costs"
 
 
-def right(answered: Answered, dataset: Dataset) -> np.ndarray:
-    """Whether each seed's answer to each held-out row is right, float [seeds, n]."""
-    targets = dataset.fit.targets[dataset.scored_rows]
-    result: np.ndarray = (answered.answers == targets).astype(np.float64)
-    return result
+def scores_of(
+    answered: Answered, dataset: Dataset, metric: str, only: np.ndarray | None = None
+) -> np.ndarray:
+    """What each held-out row has in the score of each seed, float64 [seeds, n].
+
+    Args:
+        answered: what the models answered.
+        dataset: the prepared examples.
+        metric: by name. For accuracy it is 1 for a right answer and 0 for a wrong one.
+        only: bool [n], the held-out rows to score; all when None.
+    """
+    rows = dataset.scored_rows
+    chosen = np.ones(len(rows), dtype=bool) if only is None else only
+    targets, classes = dataset.fit.targets[rows][chosen], len(dataset.labels)
+    measure = METRICS.get(metric)()
+    return np.stack([measure.shares(targets, a[chosen], classes) for a in answered.answers])
 
 
 def scored_groups(dataset: Dataset) -> np.ndarray | None:
@@ -150,7 +162,11 @@ def scored_groups(dataset: Dataset) -> np.ndarray | None:
 
 
 def compare_arms(
-    changed: Answered, before: Answered, dataset: Dataset, only: np.ndarray | None = None
+    changed: Answered,
+    before: Answered,
+    dataset: Dataset,
+    metric: str = "accuracy",
+    only: np.ndarray | None = None,
 ) -> Measured:
     """The difference that a change of the training rows makes.
 
@@ -158,13 +174,15 @@ def compare_arms(
         changed: answers of the changed set.
         before: answers of the set as it is.
         dataset: the prepared examples.
+        metric: in which the difference is told.
         only: bool [n], the held-out rows to compare on; all when None.
     """
-    chosen = np.ones(len(dataset.scored_rows), dtype=bool) if only is None else only
+    after = scores_of(changed, dataset, metric, only)
+    base = scores_of(before, dataset, metric, only)
     groups = scored_groups(dataset)
-    after, base = right(changed, dataset)[:, chosen], right(before, dataset)[:, chosen]
-    found = compare_over_seeds(after, base, None if groups is None else groups[chosen])
-    return _measured(found, after, base)
+    if groups is not None and only is not None:
+        groups = groups[only]
+    return _measured(compare_over_seeds(after, base, groups), after, base)
 
 
 def corrected(measured: list[Measured]) -> list[Measured]:

@@ -125,6 +125,7 @@ def augment(
                 **session.learned_from(),
                 "version": 1,
                 "seed": session.config.seed,
+                "metric": session.config.decision.metric,
                 "options": _decisive(options),
                 "synonyms": hash_file(options.synonyms) if options.synonyms else None,
                 "generator": None if generator is None else generator.identity,
@@ -261,7 +262,8 @@ def _run(session: Session, options: AugmentOptions, generator: Generator | None)
     recipe, reason = choose_recipe(session, options.recipe, arms, options.seeds)
     before, after = train_arms(session, recipe, arms, "training with and without variants")
     failed = before.failed or after.failed
-    effect = None if failed else compare_arms(after, before, dataset)
+    metric = session.config.decision.metric
+    effect = None if failed else compare_arms(after, before, dataset, metric)
     return {
         **described,
         "recipe": recipe.label,
@@ -326,7 +328,7 @@ def _write_kept(session: Session, result: dict[str, Any], out: Path) -> Path:
     schema = schema_of(config)
     text = (session.layout.root / result["file"]).read_text(encoding="utf-8")
     with RowFile(out, verify=True) as file:
-        for line in text.splitlines():
+        for line in text.removesuffix("\n").split("\n"):
             row = json.loads(line)
             origin = row["origin_row"]
             values = schema.write(Labelled(texts=row["inputs"], label=row["label"]))

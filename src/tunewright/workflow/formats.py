@@ -216,17 +216,26 @@ def _encoder_material(session: Session, names: list[str]) -> _Material:
 
 
 def _label_material(session: Session, names: list[str]) -> _Material:
-    """Dev rows of a classification project; with folds, those of the first fold."""
+    """Dev rows of a classification project; with folds every row but those that are shown."""
     dataset = session.dataset
-    _, fit, scored = dataset.holdouts[0]
     described = session.config.label_descriptions
     refuse_unknown_labels(described, dataset.labels)
     rng = np.random.default_rng(derive_seed(session.config.seed, "formats"))
-    chosen = np.sort(rng.permutation(scored)[:MOST_ITEMS])
-    shown = rng.permutation(fit)[:_SHOWN]
+    scored = dataset.scored_rows
     groups = scored_groups(dataset)
+    if dataset.uses_folds:
+        # Nothing is trained, so a row may be asked unless it, or its group, is shown.
+        shown = rng.permutation(scored)[: min(_SHOWN, len(scored) // 5)]
+        known = np.isin(scored, shown)
+        if groups is not None:
+            known = np.isin(groups, groups[known])
+        asked = scored[~known]
+    else:
+        shown = rng.permutation(dataset.train_rows)[:_SHOWN]
+        asked = scored
+    chosen = np.sort(rng.permutation(asked)[:MOST_ITEMS])
     if groups is not None:
-        groups = groups[np.searchsorted(dataset.scored_rows, chosen)]
+        groups = groups[np.searchsorted(scored, chosen)]
 
     def case(row: int) -> dict[str, Any]:
         label = dataset.labels[int(dataset.fit.targets[row])]
@@ -242,8 +251,8 @@ def _label_material(session: Session, names: list[str]) -> _Material:
             "cases": [case(int(row)) for row in chosen],
         },
         groups,
-        len(scored),
-        len(scored) - len(chosen),
+        len(asked),
+        len(asked) - len(chosen),
     )
 
 

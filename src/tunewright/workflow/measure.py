@@ -18,6 +18,7 @@ from tunewright.experiment.hypothesis import (
     Measured,
     compare_arms,
     corrected,
+    scores_of,
     verdict_of,
 )
 from tunewright.workflow.hypotheses import (
@@ -109,8 +110,10 @@ class MeasureResult:
     """0 where there is a dev set."""
     suspected: int
     """Held-out rows whose own labels are suspected."""
+    metric: str
+    """The project's, in which everything is told."""
     score: float | None
-    """Share of right answers with all rows, mean over seeds."""
+    """With all rows, mean over seeds."""
     findings: tuple[MeasuredFinding, ...]
     not_measured: dict[str, str]
     """Check to the reason."""
@@ -152,6 +155,7 @@ def measure(
                 "findings": session.results["audit"]["file"],
                 "options": asdict(wanted),
                 "seed": session.config.seed,
+                "metric": session.config.decision.metric,
                 "recipe": cheap_recipe(session).model_dump(mode="json"),
             },
             lambda session: _Measuring(session, wanted).run(),
@@ -200,6 +204,7 @@ class _Measuring:
         self._session = session
         self._options = options
         self._dataset = session.dataset
+        self._metric = session.config.decision.metric
         self._not_measured: dict[str, str] = {}
         found = read_json(session.layout.data / "audit.json")["findings"]
         self._findings: list[dict[str, Any]] = found
@@ -233,6 +238,7 @@ class _Measuring:
             "items": len(dataset.scored_rows),
             "folds": len(dataset.holdouts) if dataset.uses_folds else 0,
             "suspected": int(suspected.sum()),
+            "metric": self._metric,
             "score": None if base is None or base.failed else self._score(base),
             "findings": [
                 {
@@ -250,15 +256,16 @@ class _Measuring:
         }
 
     def _score(self, base: Answered) -> float:
-        targets = self._dataset.fit.targets[self._dataset.scored_rows]
-        return float((base.answers == targets).mean())
+        return float(scores_of(base, self._dataset, self._metric).mean())
 
     # -- which rows -----------------------------------------------------------------------------
 
     def _flagged_rows(self) -> dict[str, np.ndarray]:
         """Rows of the fit part that each finding names, by check."""
-        by_id = {id_: row for row, id_ in enumerate(self._dataset.fit.ids)}
-        by_place = {(s.file, s.row): row for row, s in enumerate(self._dataset.fit.sources)}
+        places: dict[tuple[str, int], list[int]] = {}
+        """Several where a mixture has drawn a row of a file again."""
+        for row, source in enumerate(self._dataset.fit.sources):
+            places.setdefault((source.file, source.row), []).append(row)
         flagged: dict[str, set[int]] = {}
         for finding in self._findings:
             asked = self._options.checks
@@ -267,8 +274,7 @@ class _Measuring:
             rows = flagged.setdefault(finding["check"], set())
             for row in finding["rows"]:
                 # A row that is not used any more (a dropped leak) has no place in the fit part.
-                place = by_id.get(row.get("id"), by_place.get((row["file"], row["row"])))
-                rows |= set() if place is None else {place}
+                rows.update(places.get((row["file"], row["row"]), ()))
         return {
             check: np.array(sorted(rows), dtype=np.int64)
             for check, rows in flagged.items()
@@ -362,7 +368,7 @@ class _Measuring:
     ) -> Measured | None:
         if changed.failed or base.failed:
             return None
-        return compare_arms(changed, base, self._dataset, only)
+        return compare_arms(changed, base, self._dataset, self._metric, only)
 
 
 _DOING = {

@@ -27,6 +27,7 @@ def data_view(facts: Facts) -> dict[str, Any]:
         "bar": _bar(data, unused),
         "folds": data["folds"],
         "synthetic": _synthetic(data),
+        "mixture": [_drawn(part) for part in data.get("mixture") or []],
         "rejected": [(reason_words(name), number) for name, number in rejected],
         "unused": unused,
         "labels": _labels(facts),
@@ -44,6 +45,16 @@ def _synthetic(data: dict[str, Any]) -> str | None:
         return None
     share = format_percent(found["share"])
     return f"{plural(found['rows'], 'row')} ({share} of those learned from)"
+
+
+def _drawn(part: dict[str, Any]) -> str:
+    """One data set of a mixture."""
+    share = format_percent(part["share"])
+    again = f", gone through {part['epochs']:.1f} times" if part["epochs"] > 1 else ""
+    return (
+        f"{part['name']}: {count(part['drawn'])} drawn of {plural(part['rows'], 'row')} "
+        f"({share} of the mixture{again})"
+    )
 
 
 def _files(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Ways to put a row to a model, each with a name, in one registry.
 
-The name of a format is what `rendering.format` will hold, so that what was compared on dev is what
-is trained and served.
+They are compared by `formats`. What is trained and served is rendered plainly, by `Task.render`.
 """
 
 from tunewright.core.registry import Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tunewright.core.config import Config
 
@@ -46,6 +46,17 @@ class RenderingConfig(Config):
 
     date: str = Field(default="2025-01-01", pattern=r"^\d{4}-\d{2}-\d{2}$")
     """What a template is told that writes today's date, so that two runs see the same text."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_prompt_format(cls, values: object) -> object:
+        """A run that did not use the format it was told would be compared with the wrong one."""
+        if isinstance(values, dict) and "format" in values:
+            raise ValueError(
+                "prompt formats are compared by `tunewright formats`; a run uses the plain one"
+                "|leave `format` out; for another layout, write the texts of your rows in it"
+            )
+        return values
 
     @field_validator("date")
     @classmethod
