@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.audit.base import Finding, Row
 from tunewright.audit.desk.words import argument_pieces, words_of
+from tunewright.core.lazy import lazy
 from tunewright.data.content import Content, Labelled, Piece
 from tunewright.data.example import Source
 from tunewright.data.normalise import normalise
@@ -39,44 +39,44 @@ class DeskRow:
     content: Content
     group: str | None = None
 
-    @cached_property
+    @lazy
     def pieces(self) -> tuple[Piece, ...]:
         """Every text in the row."""
         return tuple(self.content.pieces())
 
-    @cached_property
+    @lazy
     def written(self) -> tuple[Piece, ...]:
         """Every text in the row, and the arguments of the tools that are called in it."""
         return (*self.pieces, *argument_pieces(self.content))
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """All that is written in the row, with a line break between two texts."""
         return "\n".join([piece.text for piece in self.written])
 
-    @cached_property
+    @lazy
     def words(self) -> frozenset[str]:
         """The different words of `text`, in small letters."""
         return words_of(self.text)
 
-    @cached_property
+    @lazy
     def written_question(self) -> str:
         """`content.question`, put together once."""
         return self.content.question
 
-    @cached_property
+    @lazy
     def written_answer(self) -> str | None:
         """`content.answer`, put together once."""
         return self.content.answer
 
-    @cached_property
+    @lazy
     def question(self) -> str:
         """Normalised; rows with equal questions ask for the same."""
         if isinstance(self.content, Labelled) and len(self.content.texts) > 1:
             return "\n".join(map(normalise, self.content.texts.values()))
         return normalise(self.written_question)
 
-    @cached_property
+    @lazy
     def answer(self) -> str | None:
         """Normalised for text; a label or a tag sequence as it is. None without an answer."""
         answer = self.written_answer
@@ -121,6 +121,10 @@ class DeskSetup:
     data: str = ""
     """The data as a command names it (`chat.jsonl --schema messages`); '' for the project here.
     In a repair, `tunewright clean DATA --apply dedupe`, they take the place of DATA."""
+
+    into_one_file: str = ""
+    """The command that writes the data into one file, for data that cannot be written again as it
+    is (a folder of documents, judgements, two files side by side): it stands before any repair."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of single checks by name of the check."""

@@ -54,6 +54,7 @@ class Fingerprints:
         used: usable rows by split.
         kinds: usable rows by kind of content.
         report: receives (activity, done, total).
+        processes: in which near rows are measured.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Fingerprints:
         used: Mapping[str, int],
         kinds: Mapping[str, int],
         report: Callable[[str, int, int], None],
+        processes: int = 1,
     ) -> None:
+        self._processes = processes
         self._spool = spool
         self._marks = marks
         self.setup = setup
@@ -144,7 +147,7 @@ class Fingerprints:
         for groups in self.groups("question"):
             is_first[groups.numbers] = False
             is_first[groups.numbers[groups.starts]] = True
-        return near_pairs(self._spool, is_first, self._report)
+        return near_pairs(self._spool, is_first, self._report, self._processes)
 
     def inside(self, splits: Collection[str]) -> np.ndarray:
         """Whether a row is in one of the splits, bool over all rows."""

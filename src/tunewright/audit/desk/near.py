@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,10 @@ _PLAUSIBLE = THRESHOLD - 0.1
 """Estimated overlap. An estimate is off by 0.044: of pairs that overlap by just 70 % one in a
 hundred is lost, of those by 75 % one in three thousand."""
 
+_MANY_ROWS = 50_000
+"""From here on starting other processes pays."""
+
+_LOW_WORD = np.uint64((1 << 32) - 1)
 _HELD_TEXTS = 1024
 _BATCH = 1 << 16
 
@@ -110,7 +115,10 @@ class Grams:
 
 
 def near_pairs(
-    spool: Spool, is_first: np.ndarray, report: Callable[[str, int, int], None]
+    spool: Spool,
+    is_first: np.ndarray,
+    report: Callable[[str, int, int], None],
+    processes: int = 1,
 ) -> NearPairs:
     """Find all pairs, or as many as are measured.
 
@@ -118,16 +126,17 @@ def near_pairs(
         spool: of the scan.
         is_first: bool over all rows: whether a row is the first with its question.
         report: receives (activity, done, total).
+        processes: in which pairs are measured, where there are many rows.
     """
     too_short, cut = _lengths(spool)
     eligible = is_first.copy()
     eligible[too_short] = False
     search = _Search(spool, eligible)
     found = [np.zeros(0, dtype=_PAIR)]
-    bits = max(1, spool.count.bit_length())
-    for later, earlier in spool.partitions(search.proposed(report), bits, BANDS):
-        found.append(search.measured(*_distinct(later.astype(np.int64), earlier)))
-        report("near duplicates", int(later[-1]), spool.count)
+    for measured in _measured(search.tasks(report), spool, search.limit, processes):
+        found.append(measured.near)
+        search.left_out[measured.rows] = measured.left_out
+        report("near duplicates", measured.last, spool.count)
     report("near duplicates", spool.count, spool.count)
     pairs = np.concatenate(found)
     crowded = np.flatnonzero(search.left_out)
@@ -143,6 +152,21 @@ def near_pairs(
             not_estimated=search.not_estimated(),
         ),
     )
+
+
+def _measured(
+    tasks: Iterator[_Task], spool: Spool, limit: int, processes: int
+) -> Iterator[_Measured]:
+    """What came of each task, in their order."""
+    if processes == 1 or spool.count < _MANY_ROWS:
+        measurer = _Measurer(spool, limit)
+        yield from map(measurer.measured, tasks)
+        return
+    from tunewright.audit.desk.processes import in_processes
+
+    arguments = (str(spool.folder), spool.count, limit)
+    for _, measured in in_processes(tasks, processes, _measure, _prepare_measurer, arguments):
+        yield measured
 
 
 def neighbours(rows: int) -> int:
@@ -163,24 +187,55 @@ def _lengths(spool: Spool) -> tuple[np.ndarray, np.ndarray]:
 _PAIR = np.dtype([("earlier", "i8"), ("later", "i8"), ("overlap", "f8")])
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Pairs to be measured: all that were proposed for some rows."""
+
+    later: np.ndarray
+    """Sorted."""
+    earlier: np.ndarray
+    crowd: np.ndarray
+    """Of the later row of each pair: most earlier rows with which it shares one band."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What came of a task."""
+
+    near: np.ndarray
+    """The pairs that are near indeed, _PAIR [n]."""
+    rows: np.ndarray
+    left_out: np.ndarray
+    """At least how many plausible pairs of each of these rows were not measured."""
+    last: int
+    """Number of the last row."""
+
+
 class _Search:
-    """The search while it is under way."""
+    """Which pairs are measured."""
 
     def __init__(self, spool: Spool, eligible: np.ndarray) -> None:
         self._spool = spool
         self._eligible = eligible
-        self._limit = neighbours(spool.count)
-        self._grams = Grams(spool)
+        self.limit = neighbours(spool.count)
         self._crowd = np.zeros(spool.count, dtype=np.uint32)
         """Most earlier rows with which a row shares one band."""
         self.left_out = np.zeros(spool.count, dtype=np.uint32)
         """Plausible pairs that were not measured, at least, by the later row."""
 
-    def proposed(
+    def tasks(self, report: Callable[[str, int, int], None]) -> Iterator[_Task]:
+        """All pairs that are proposed, each once, in the order of their later row."""
+        bits = max(1, self._spool.count.bit_length())
+        # Everything has been proposed when the first part comes, so the crowd is known by then.
+        for keys, numbers in self._spool.partitions(self._proposed(report), bits, BANDS):
+            later, earlier = _distinct(keys.astype(np.int64), numbers)
+            yield _Task(later, earlier, self._crowd[later])
+
+    def _proposed(
         self, report: Callable[[str, int, int], None]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Later and earlier row of pairs that share a band, each row with the first ones only."""
-        most = self._limit * _PROPOSED
+        most = self.limit * _PROPOSED
         for band in range(BANDS):
             report("sorting sketches", band, BANDS)
             for keys, numbers in self._spool.partitions(self._band(band), 32):
@@ -200,45 +255,77 @@ class _Search:
             inside = np.flatnonzero(self._eligible[first : first + len(keys)] & (keys > 0))
             yield keys[inside].astype(np.uint64), first + inside
 
-    def measured(self, later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
-        """The pairs that are near indeed, _PAIR [n].
+    def not_estimated(self) -> int:
+        """Pairs that share a band, of rows of which others were proposed first, at least."""
+        most = self.limit * _PROPOSED
+        beyond = (self._crowd > most) & (self.left_out == 0)
+        return int((self._crowd[beyond].astype(np.int64) - most).sum())
 
-        Args:
-            later: all pairs of some rows, sorted.
-            earlier: the other row of each.
-        """
-        estimate = np.zeros(len(later))
-        for start in range(0, len(later), _BATCH):
-            batch = slice(start, start + _BATCH)
-            one, other = (self._spool.signatures(rows[batch]) for rows in (earlier, later))
-            estimate[batch] = estimated_overlap(one, other)
+
+class _Measurer:
+    """Measures pairs; one in each process.
+
+    Args:
+        spool: of the scan.
+        limit: pairs that are measured for a row.
+    """
+
+    def __init__(self, spool: Spool, limit: int) -> None:
+        self._spool = spool
+        self._limit = limit
+        self._grams = Grams(spool)
+
+    def measured(self, task: _Task) -> _Measured:
+        """The likeliest pairs of each row, and how many were left out."""
+        later, earlier = task.later, task.earlier
+        estimate = self._estimates(earlier, later)
         plausible = estimate >= _PLAUSIBLE
         starts, sizes = runs(later)
         every = sizes == np.add.reduceat(plausible, starts, dtype=np.int64)
-        full = later[starts[every & (sizes >= self._limit * _PROPOSED)]]
+        # Where all that were proposed are plausible, those that were not proposed are so too.
+        full = starts[every & (sizes >= self._limit * _PROPOSED)]
+        rows = later[starts]
+        left_out = np.zeros(len(rows), dtype=np.int64)
+        where = np.repeat(np.arange(len(rows)), sizes)
+        left_out[where[full]] = task.crowd[full].astype(np.int64) - self._limit
         best = np.lexsort((-estimate[plausible], later[plausible]))
         later, earlier = later[plausible][best], earlier[plausible][best]
         rank = _rank(later)
-        # Where all that were proposed are plausible, those that were not proposed are so too.
-        np.maximum.at(self.left_out, later, np.maximum(rank + 1 - self._limit, 0).astype(np.uint32))
-        # Where all that were proposed are plausible, those that were not proposed are so too.
-        self.left_out[full] = np.maximum(self.left_out[full], self._crowd[full] - self._limit)
-        chosen = rank < self._limit
-        pairs = np.empty(int(chosen.sum()), dtype=_PAIR)
-        pairs["earlier"], pairs["later"] = earlier[chosen], later[chosen]
+        np.maximum.at(left_out, where[plausible][best], rank + 1 - self._limit)
+        pairs = np.empty(int((rank < self._limit).sum()), dtype=_PAIR)
+        pairs["earlier"], pairs["later"] = earlier[rank < self._limit], later[rank < self._limit]
         pairs["overlap"] = [
             jaccard(self._grams.of(a), self._grams.of(b))
             for a, b in zip(pairs["earlier"].tolist(), pairs["later"].tolist(), strict=True)
         ]
         near = pairs[pairs["overlap"] >= THRESHOLD]
-        ordered: np.ndarray = near[np.lexsort((near["earlier"], near["later"]))]
-        return ordered
+        return _Measured(
+            near=near[np.lexsort((near["earlier"], near["later"]))],
+            rows=rows,
+            left_out=np.maximum(left_out, 0).astype(np.uint32),
+            last=int(task.later[-1]),
+        )
 
-    def not_estimated(self) -> int:
-        """Pairs that share a band, of rows of which others were proposed first, at least."""
-        most = self._limit * _PROPOSED
-        beyond = (self._crowd > most) & (self.left_out == 0)
-        return int((self._crowd[beyond].astype(np.int64) - most).sum())
+    def _estimates(self, earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(later))
+        for start in range(0, len(later), _BATCH):
+            batch = slice(start, start + _BATCH)
+            one, other = (self._spool.signatures(rows[batch]) for rows in (earlier, later))
+            found[batch] = estimated_overlap(one, other)
+        return found
+
+
+_measurer: _Measurer | None = None
+
+
+def _prepare_measurer(folder: str, count: int, limit: int) -> None:
+    global _measurer
+    _measurer = _Measurer(Spool.reading(Path(folder), count), limit)
+
+
+def _measure(task: _Task) -> _Measured:
+    assert _measurer is not None
+    return _measurer.measured(task)
 
 
 def runs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -251,11 +338,13 @@ def runs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _distinct(later: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each pair once, sorted by the later row and then by the earlier one."""
-    order = np.lexsort((earlier, later))
-    later, earlier = later[order], earlier[order]
-    keep = np.ones(len(later), dtype=bool)
-    keep[1:] = (later[1:] != later[:-1]) | (earlier[1:] != earlier[:-1])
-    return later[keep], earlier[keep]
+    if later.max(initial=0) < 1 << 32:  # in one word, which is far quicker to sort
+        packed = later.astype(np.uint64) << np.uint64(32) | earlier.astype(np.uint64)
+        packed.sort()
+        packed = packed[np.concatenate([[True], packed[1:] != packed[:-1]])]
+        return (packed >> np.uint64(32)).astype(np.int64), (packed & _LOW_WORD).astype(np.int64)
+    pairs = np.unique(np.stack([later, earlier], axis=1), axis=0)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _rank(later: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Blocks looked at in several processes; their results in the order of the blocks.
+"""Work done in several processes; its results in the order in which it was given out.
 
 The processes are started anew (`spawn`), on every system alike. They end with their parent, however
 it ends, and an interrupt of the terminal is left to it.
@@ -11,11 +11,12 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tunewright.audit.desk.base import DeskSetup
 from tunewright.audit.desk.blocks import LineBlock, RecordBlock
@@ -23,10 +24,13 @@ from tunewright.audit.desk.looking import Looked, Looker
 from tunewright.core.errors import StoppedError, TunewrightError, error_from_dict
 from tunewright.data.config import DataConfig
 
-_WAITING_BLOCKS = 2
-"""For each process, besides the one it is looking at."""
+_WAITING_TASKS = 2
+"""For each process, besides the one it is at."""
 
 AnyBlock = LineBlock | RecordBlock
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def available_cores() -> int:
@@ -58,17 +62,42 @@ def look_in_processes(
     """
     setup, config, checks, required = arguments
     told = None if config is None else config.model_dump(exclude_unset=True)
+    yield from in_processes(
+        blocks, processes, _look, _prepare_looker, (setup, told, list(checks), required)
+    )
+
+
+def in_processes(
+    tasks: Iterable[T],
+    processes: int,
+    work: Callable[[T], R],
+    prepare: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> Iterator[tuple[T, R]]:
+    """Every task and its result, in the order of the tasks.
+
+    Args:
+        tasks: plain values, made here a few ahead of the processes.
+        processes: how many.
+        work: a function of a module, called in another process with one task.
+        prepare: a function of a module, called once in each process.
+        arguments: of `prepare`; plain values.
+
+    Raises:
+        StoppedError: when a process was killed, for instance because memory ran out.
+        TunewrightError: what `work` has raised.
+    """
     executor = ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
-        initargs=(setup, told, list(checks), required),
+        initargs=(prepare, arguments),
     )
-    waiting: deque[tuple[AnyBlock, Future[Looked | dict[str, object]]]] = deque()
+    waiting: deque[tuple[T, Future[R | _Raised]]] = deque()
     try:
-        for block in blocks:
-            waiting.append((block, executor.submit(_look, block)))
-            if len(waiting) > processes * (1 + _WAITING_BLOCKS):
+        for task in tasks:
+            waiting.append((task, executor.submit(_guarded, work, task)))
+            if len(waiting) > processes * (1 + _WAITING_TASKS):
                 yield _next(waiting)
         while waiting:
             yield _next(waiting)
@@ -82,43 +111,36 @@ def look_in_processes(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _next(
-    waiting: deque[tuple[AnyBlock, Future[Looked | dict[str, object]]]],
-) -> tuple[AnyBlock, Looked]:
-    block, future = waiting.popleft()
+def _next(waiting: deque[tuple[T, Future[R | _Raised]]]) -> tuple[T, R]:
+    task, future = waiting.popleft()
     found = future.result()
-    if isinstance(found, dict):
-        raise error_from_dict(found)
-    return block, found
+    if isinstance(found, _Raised):
+        raise error_from_dict(found.told)
+    return task, found
 
 
 # -- in the other process -------------------------------------------------------------------------
 
-_looker: Looker | None = None
-_make: partial[Looker] | None = None
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """An error as a value: it would not survive the way between processes as it is."""
+
+    told: dict[str, object]
 
 
-def _start(
-    setup: DeskSetup, config: dict[str, Any] | None, checks: list[str], required: frozenset[str]
-) -> None:
-    global _make
+def _start(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the other cores have their own
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    data = None if config is None else DataConfig(**config)
-    _make = partial(Looker, setup, data, checks, required)
+    prepare(*arguments)
 
 
-def _look(block: AnyBlock) -> Looked | dict[str, object]:
-    """Errors go back as values: one of them would not survive the way as it is."""
-    global _looker
-    assert _make is not None
+def _guarded(work: Callable[[T], R], task: T) -> R | _Raised:
     try:
-        if _looker is None:
-            _looker = _make()
-        return _looker.look(block)
+        return work(task)
     except TunewrightError as problem:
-        return problem.as_dict()
+        return _Raised(problem.as_dict())
 
 
 def _end_with_parent() -> None:
@@ -126,3 +148,24 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+_looker: Looker | None = None
+_make: partial[Looker] | None = None
+
+
+def _prepare_looker(
+    setup: DeskSetup, config: dict[str, Any] | None, checks: list[str], required: frozenset[str]
+) -> None:
+    global _make
+    data = None if config is None else DataConfig(**config)
+    _make = partial(Looker, setup, data, checks, required)
+
+
+def _look(block: AnyBlock) -> Looked:
+    """The looker is made here, where an error of its checks is told and not the end of all."""
+    global _looker
+    assert _make is not None
+    if _looker is None:
+        _looker = _make()
+    return _looker.look(block)

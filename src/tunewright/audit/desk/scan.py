@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -259,7 +260,10 @@ class _Scan:
             raise self._none_usable()
         findings = [*self._rejections(), *self._of_row_checks(), *self._of_set_checks()]
         findings = [
-            with_data(finding, self._setup.data, self._options.folder) for finding in findings
+            with_data(
+                finding, self._setup.data, self._options.folder, self._setup.into_one_file
+            )
+            for finding in findings
         ]
         findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
         assert self._spool.count == tallies.used.total() + tallies.rejected.total()
@@ -299,6 +303,7 @@ class _Scan:
             used=self._tallies.used,
             kinds=self._tallies.kinds,
             report=self._options.report,
+            processes=self._processes,
         )
         found = []
         for place, name in enumerate(self._set_checks):
@@ -325,23 +330,32 @@ class _Scan:
 
     def close(self) -> None:
         """Remove what only the scan itself needs."""
-        self._marks.close()
-        self._spool.close()
-        if self._rejected is not None:
-            self._rejected.close()
-        if self._draft is not None:
-            self._draft.unlink(missing_ok=True)
+        with ExitStack() as stack:  # each of them, whatever the one before it says
+            if self._draft is not None:
+                stack.callback(self._draft.unlink, missing_ok=True)
+            stack.callback(self._spool.close)
+            stack.callback(self._marks.close)
+            if self._rejected is not None:
+                with suppress(OSError):  # a full disk has been told of already
+                    self._rejected.close()
 
 
-def with_data(finding: Finding, data: str, folder: Path | None = None) -> Finding:
+def with_data(
+    finding: Finding, data: str, folder: Path | None = None, into_one_file: str = ""
+) -> Finding:
     """The finding with a repair that names the data and the rows it is about.
 
     Args:
         finding: a bare `--apply drop` of it means its own rows.
         data: the data as a command names it; '' is the project here.
         folder: where the rows are listed, for data without a project.
+        into_one_file: the command that stands in the place of every repair, if there is one.
     """
-    named = finding.repair.replace(" DATA ", f" {data} " if data else " ", 1)
+    place = f" {data} " if data else " "
+    finding = replace(finding, fix=finding.fix.replace(" DATA ", place, 1))
+    if finding.repair and into_one_file:
+        return replace(finding, repair=into_one_file)
+    named = finding.repair.replace(" DATA ", place, 1)
     if named.endswith("--apply drop"):
         named += f":{finding.check}"
     if data and folder is not None and "--apply drop" in named:

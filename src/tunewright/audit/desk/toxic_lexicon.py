@@ -8,8 +8,7 @@ that finding them costs a look into a set.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from tunewright.audit.desk.words import data_file, words_of
@@ -20,6 +19,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:['’@$*][^\W_]+)*|[.!?;:,\n]|[\"“”«»]")
 _MIXED = re.compile(
     r"(?=.*[a-z].*[a-z])(?!\d+(?:st|nd|rd|th|s|k|m|g|kg|cm|mm|am|pm)$).*[0134570@$]"
 )
+_HELD_WORDS = 1 << 15
 _LETTER_RUN = 3
 
 
@@ -135,8 +135,10 @@ def tokens_of(text: str) -> list[Token]:
         if len(token.word) == 1 and token.word.isalnum():
             letters.append(token)
             continue
-        _flush(letters, found, lists)
-        found.extend(_undone(token, lists))
+        if letters:
+            _flush(letters, found, lists)
+        for meant in _meant(token.word):
+            found.append(Token(meant, token.start, token.end))
     _flush(letters, found, lists)
     return found
 
@@ -156,14 +158,16 @@ def _flush(letters: list[Token], found: list[Token], lists: Lexicon) -> None:
         del letters[:taken]
 
 
-def _undone(token: Token, lists: Lexicon) -> Iterable[Token]:
-    word = token.word.replace("’", "'")
+@lru_cache(_HELD_WORDS)
+def _meant(written: str) -> tuple[str, ...]:
+    """The words that a word of a text stands for; few words make up most texts."""
+    lists = lexicon()
+    word = written.replace("’", "'")
     if _MIXED.match(word):
         plain = word.translate(_LEET)
         word = plain if plain in lists.known else word
     possessive = word[:-2] if word.endswith("'s") and word[:-2] in lists.group_of else word
-    for meant in lists.meant(possessive):
-        yield Token(meant, token.start, token.end)
+    return lists.meant(possessive)
 
 
 def _by_first(phrases: list[tuple[str, str]]) -> dict[str, list[tuple[tuple[str, ...], str, str]]]:
