@@ -23,7 +23,8 @@ from tunewright.core.units import format_count, format_percent, format_seconds
 from tunewright.curate.generators.source import SourceOptions
 from tunewright.curate.synthesis.config import SynthesisConfig
 from tunewright.curate.synthesis.run import Synthesis
-from tunewright.workflow.synthesise import SynthesisOutcome, SynthesisRequest, make_rows
+from tunewright.workflow.synthesis_material import SynthesisRequest
+from tunewright.workflow.synthesise import SynthesisOutcome, make_rows
 
 _BALANCES = ("even", "scarce")
 
