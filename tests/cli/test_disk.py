@@ -63,6 +63,71 @@ class TestDisk:
         assert ended.code == 5
         assert "/dev/full: the disk is full" in said(ended)[0]
 
+    @pytest.mark.parametrize("limit", [100, 5_000, 100_000])
+    def test_commands_about_data(
+        self,
+        tunewright: Tunewright,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        limit: int,
+    ) -> None:
+        """Each says which file it could not write, and leaves none."""
+        monkeypatch.chdir(tmp_path)
+        lines = (
+            f'{{"prompt": "a caf\u00c3\u00a9 {n}", "completion": " to {n}"}}\n' for n in range(9000)
+        )
+        rows = Path("a.jsonl")
+        rows.write_text("".join(lines) + "no JSON\n")
+        Path("b.jsonl").write_text(rows.read_text())
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        for command in (
+            ("convert", rows, "--force", "o.parquet"),
+            ("convert", rows, "--force", "o.csv"),
+            ("clean", rows, "--apply", "fix_encoding", "--out", "o.jsonl"),
+            ("split", rows, "--out", "parts"),
+            ("mix", rows, "b.jsonl", "--out", "o.jsonl"),
+            ("check", rows),
+        ):
+            with files_no_larger_than(limit):
+                ended = tunewright(*command)
+            assert ended.code == 5, (command, ended.err)
+            message = "\n".join(said(ended))
+            assert "the disk is full" in message, command
+            assert "standard output" not in message, command
+            left = {path.name for path in tmp_path.rglob("*")}
+            assert left <= {"a.jsonl", "b.jsonl", "parts"}, command
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    def test_places_where_no_file_can_be(
+        self, tunewright: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A device is never replaced, by root neither: nothing would be what it was after that."""
+        monkeypatch.chdir(tmp_path)
+        row = '{"prompt": "how many", "completion": " ten"}\n'
+        for name in ("a.jsonl", "b.jsonl"):
+            Path(name).write_text(row.replace("ten", name) * 5)
+        os.mkfifo("pipe.jsonl")
+        Path("file").write_text("x")
+        before = sorted(tmp_path.iterdir())
+        for place, what in (
+            ("pipe.jsonl", "a device or a pipe"),
+            ("file/x.jsonl", "there can be no file here|there is no such folder"),
+            ("file/x/y.jsonl", "there can be no file here|there is no such folder"),
+        ):
+            for command in (
+                ("convert", "a.jsonl", place, "--force"),
+                ("clean", "a.jsonl", "--apply", "dedupe", "--force", "--out", place),
+                ("mix", "a.jsonl", "b.jsonl", "--force", "--out", place),
+                ("split", "a.jsonl", "--out", place),
+                ("check", "a.jsonl", "--out", place),
+            ):
+                ended = tunewright(*command)
+                assert ended.code == 2, (command, ended.err)
+                told = "there can be no file here" if command[0] in ("split", "check") else what
+                assert re.search(told, "\n".join(said(ended))), command
+        assert sorted(tmp_path.iterdir()) == before
+        assert Path("pipe.jsonl").is_fifo()
+
     def test_a_read_only_study(self, tunewright: Tunewright, finished_project: Path) -> None:
         before = results(finished_project)
         with read_only(finished_project.parent / "study"):

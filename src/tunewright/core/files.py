@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.errors import DataError, StudyError
+from tunewright.core.errors import ConfigError, DataError, StudyError
 from tunewright.core.text import shortened
 
 _NAME_BYTES, _PATH_BYTES = 255, 4000
@@ -96,6 +96,28 @@ def unusable_name(written: str) -> str | None:
     return None
 
 
+def refuse_place(path: Path, field: str = "--out") -> None:
+    """Refuse a target where no file can come to stand: a device, a pipe, a place inside a file.
+
+    What takes the place of a device is a plain file, and then every program misses the device.
+
+    Raises:
+        ConfigError: then.
+    """
+    fix = "name another place"
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError("this is a device or a pipe, not a file", file=path, field=field, fix=fix)
+    nearest = next((place for place in path.absolute().parents if place.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise ConfigError(
+            "there can be no file here",
+            file=path,
+            field=field,
+            found=f"'{nearest}' is a file, not a folder",
+            fix=fix,
+        )
+
+
 def _bytes_of(name: str) -> int:
     return len(name) if os.name == "nt" else len(name.encode("utf-8", "surrogatepass"))
 
@@ -150,8 +172,11 @@ def write_bytes(path: Path, content: bytes, elsewhere: str = _OTHER_STUDY) -> No
 
 
 def write_text(path: Path, content: str, elsewhere: str = _OTHER_STUDY) -> None:
-    """Replace the UTF-8 text file at `path` in one step."""
-    write_bytes(path, content.encode("utf-8"), elsewhere)
+    """Replace the UTF-8 text file at `path` in one step.
+
+    Half a character, as in the name of a file, becomes the escape by which JSON knows it.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"), elsewhere)
 
 
 def write_json(path: Path, value: Any) -> None:

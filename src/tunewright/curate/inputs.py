@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from tunewright.core.errors import ConfigError, DataError
+from tunewright.core.files import refuse_place
 from tunewright.core.hashing import hash_file
 from tunewright.curate.output import format_claimed
 from tunewright.curate.repairs.base import CurateRow
@@ -145,6 +146,7 @@ def refuse_input(out: Path, files: Sequence[DataFile], *, force: bool) -> None:
         ConfigError: saying what to name instead.
     """
     field = "--out"
+    refuse_place(out, field)
     for file in files:
         for part in file.parts:
             if _same(out, part.path):

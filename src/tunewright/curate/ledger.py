@@ -16,22 +16,35 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from tunewright.core.errors import DataError
 from tunewright.core.files import draft_of, writing
+from tunewright.core.hashing import hash_bytes
 from tunewright.curate.merging import Path as RowPath
 from tunewright.curate.merging import path_text
 from tunewright.curate.output import ELSEWHERE, plain_text
+from tunewright.curate.shapes import Shape, fits, is_path
 from tunewright.data.example import Source
-from tunewright.data.json_text import JsonProblemError, parse_json, write_json_text
+from tunewright.data.json_text import JsonProblemError, Number, parse_json, write_json_text
 
 VERSION = 1
 LEDGER_SUFFIX = ".ledger.jsonl"
 REJECTED_SUFFIX = ".rejected.jsonl"
+_HEADER: Shape = {
+    "out": {"hash": str, "rows": int},
+    "inputs": [{"file": str, "path": str, "hash": str, "rows": int}],
+    "format": str,
+    "columns": (list, type(None)),
+    "details": dict,
+    "counts": {"rows_rejected": int},
+    "lines": {"count": int, "hash": str},
+}
+_CHANGED: Shape = {"file": str, "row": Number, "path": list, "before": object, "after": object}
+_DROPPED: Shape = {"file": str, "row": Number, "dropped": str, "before": dict}
 
 
 def ledger_of(out: Path) -> Path:
@@ -55,6 +68,7 @@ class LedgerWriter:
         self._secret = secret
         self._body: IO[bytes] = tempfile.TemporaryFile(prefix="tunewright-")  # noqa: SIM115
         self.lines = 0
+        self._hash = ""
 
     def changed(
         self, source: Source, repair: str, path: RowPath, before: object, after: object
@@ -95,8 +109,10 @@ class LedgerWriter:
         with writing(path, ELSEWHERE):
             try:
                 with draft.open("wb") as stream:
-                    first = {"ledger": VERSION, **header}
-                    stream.write((json.dumps(first, ensure_ascii=False) + "\n").encode())
+                    lines = {"count": self.lines, "hash": self._hash}
+                    first = {"ledger": VERSION, **header, "lines": lines}
+                    text = json.dumps(first, ensure_ascii=False) + "\n"
+                    stream.write(text.encode("utf-8", "backslashreplace"))
                     self._body.seek(0)
                     while block := self._body.read(1 << 20):
                         stream.write(block)
@@ -106,11 +122,20 @@ class LedgerWriter:
 
     def close(self) -> None:
         """Forget the lines."""
-        self._body.close()
+        with suppress(OSError):  # a full disk has been told of already
+            self._body.close()
 
     def _add(self, line: Mapping[str, Any]) -> None:
-        self._body.write((write_json_text(line) + "\n").encode("utf-8", "surrogatepass"))
+        written = (write_json_text(line) + "\n").encode("utf-8", "backslashreplace")
+        self._hash = _continued(self._hash, written)
+        with writing(Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk"):
+            self._body.write(written)
         self.lines += 1
+
+
+def _continued(so_far: str, line: bytes) -> str:
+    """The hash of lines, and one more."""
+    return hash_bytes(so_far.encode(), line)
 
 
 def _place(source: Source) -> dict[str, Any]:
@@ -132,13 +157,42 @@ def reading_ledger(out: Path) -> Iterator[tuple[dict[str, Any], Iterator[dict[st
             expected=f"the ledger that `clean --out {out.name}` wrote beside its file",
             fix="name the cleaned file, with its ledger beside it",
         )
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8", errors="backslashreplace") as stream:
         first = next(stream, "")
         _parsed(first, path, 1)
         header = json.loads(first)
-        if header.get("ledger") != VERSION or "inputs" not in header:
+        if header.get("ledger") != VERSION or not _is_header(header):
             raise _damaged(path, 1, f"no header of version {VERSION}")
-        yield header, (_parsed(text, path, at) for at, text in enumerate(stream, start=2))
+        yield header, _lines(stream, path, header["lines"]["hash"])
+
+
+def _lines(stream: Iterable[str], path: Path, expected: str) -> Iterator[dict[str, Any]]:
+    found = ""
+    for at, text in enumerate(stream, start=2):
+        found = _continued(found, text.encode())
+        yield _line(text, path, at)
+    if found != expected:
+        raise _damaged(path, None, "not the lines that it was written with")
+
+
+def _is_header(header: dict[str, Any]) -> bool:
+    if not fits(header, _HEADER) or not header["inputs"]:
+        return False
+    columns, details = header["columns"] or [], header["details"]
+    delimiter = details.get("delimiter")
+    return (
+        all(is_path(item["file"]) and is_path(item["path"]) for item in header["inputs"])
+        and fits(columns, [str])
+        and (delimiter is None or (fits(delimiter, str) and len(delimiter) == 1))
+        and all(fits(details.get(name), (bool, type(None))) for name in ("header", "quoted"))
+    )
+
+
+def _line(text: str, path: Path, at: int) -> dict[str, Any]:
+    line = _parsed(text, path, at)
+    if not fits(line, _DROPPED if "dropped" in line else _CHANGED) or not line["row"].isdigit():
+        raise _damaged(path, at, "neither a change nor a dropped row")
+    return line
 
 
 def _parsed(text: str, path: Path, line: int) -> dict[str, Any]:
@@ -151,7 +205,7 @@ def _parsed(text: str, path: Path, line: int) -> dict[str, Any]:
     return value
 
 
-def _damaged(path: Path, line: int, found: str) -> DataError:
+def _damaged(path: Path, line: int | None, found: str) -> DataError:
     return DataError(
         "the ledger is damaged",
         file=path,

@@ -27,7 +27,7 @@ class RejectedWriter:
     def __enter__(self) -> Self:
         with writing(self._path, ELSEWHERE):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._draft.open("w", encoding="utf-8")
+            self._stream = self._draft.open("w", encoding="utf-8", errors="backslashreplace")
         return self
 
     def add(self, row: Rejected) -> None:
@@ -39,7 +39,8 @@ class RejectedWriter:
             "reason": row.reason,
             "message": row.message,
         }
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with writing(self._path, ELSEWHERE):
+            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
         self.count += 1
 
     def finish(self) -> None:
@@ -47,10 +48,12 @@ class RejectedWriter:
         self._finished = True
 
     def __exit__(self, *exception: object) -> None:
-        self._stream.close()
-        if self._finished and self.count:
-            self._draft.replace(self._path)
-            return
-        self._draft.unlink(missing_ok=True)
-        if self._finished:
-            self._path.unlink(missing_ok=True)
+        try:
+            with writing(self._path, ELSEWHERE):
+                self._stream.close()
+                if self._finished and self.count:
+                    self._draft.replace(self._path)
+                elif self._finished:
+                    self._path.unlink(missing_ok=True)
+        finally:
+            self._draft.unlink(missing_ok=True)

@@ -39,6 +39,7 @@ from tunewright.data.writers import WRITERS
 SPLIT_FILE = "split.json"
 PARTS = ("train", "dev", "test")
 WAYS = ("stratified", "random", "group", "time")
+_REJECTED_FILE = "rejected.jsonl"
 _VERSION = 1
 _READ_BY = (
     *("row_schema", "columns", "text", "label", "group", "time", "format", "delimiter", "header"),
@@ -122,7 +123,12 @@ def split_file(job: SplitJob) -> SplitResult:
     keys = _read_keys(inputs, config, job)
     part_of = _divide(keys, config, job, shares)
     result = _write(job, inputs, keys, part_of, files)
-    _save(result, job, config, inputs, hashes)
+    try:
+        _save(result, job, config, inputs, hashes)
+    except BaseException:  # parts without their proof could not be verified
+        for path in (*files.values(), job.out / SPLIT_FILE, job.out / _REJECTED_FILE):
+            path.unlink(missing_ok=True)
+        raise
     return result
 
 
@@ -281,7 +287,7 @@ def _write(
     parts = {name: PartKeys() for name in files}
     times = _points(keys, job)
     rows_in = 0
-    listed = RejectedWriter(job.out / "rejected.jsonl")
+    listed = RejectedWriter(job.out / _REJECTED_FILE)
     with listed, ExitStack() as stack:
         writers = {
             name: stack.enter_context(

@@ -10,12 +10,13 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunewright.core.errors import ConfigError, DataError
-from tunewright.core.files import draft_of, writing
+from tunewright.core.files import draft_of, refuse_place, writing
 from tunewright.core.hashing import hash_file
 from tunewright.core.units import format_count
 from tunewright.curate.ledger import ledger_of, reading_ledger, rejected_of
@@ -132,6 +133,7 @@ def _targets(
                 fix="the originals stand untouched where the ledger says; copy them from there",
             )
     for target in targets:
+        refuse_place(target)
         if target.exists() and not force:
             raise ConfigError(
                 "the file is there already",
@@ -200,16 +202,19 @@ def _from_ledger(
         )
     rows = _rows(cleaned, header)
     count = 0
-    for item, target in zip(header["inputs"], targets, strict=True):
-        draft = target.with_name(f"{target.name}.original") if target == cleaned else target
-        with row_writer(draft, header["format"], header["columns"], header["details"]) as writer:
+    with ExitStack() as stack:  # the targets appear together, when all has been found to fit
+        writers = [
+            stack.enter_context(
+                row_writer(target, header["format"], header["columns"], header["details"])
+            )
+            for target in targets
+        ]
+        for item, writer in zip(header["inputs"], writers, strict=True):
             for number in range(1, int(item["rows"]) + 1):
-                writer.write(_original(rows, lines.get((str(item["file"]), number), []), cleaned))
+                writer.write(_original(rows, lines.pop((str(item["file"]), number), []), cleaned))
                 count += 1
-    if next(rows, None) is not None:
-        raise _unlike(cleaned)
-    if targets == [cleaned]:
-        cleaned.with_name(f"{cleaned.name}.original").replace(cleaned)
+        if lines or next(rows, None) is not None:
+            raise _unlike(cleaned)
     exact = all(
         hash_file(target) == item["hash"]
         for target, item in zip(targets, header["inputs"], strict=True)
@@ -263,7 +268,8 @@ def _original(
             values = put(values, path, line["before"])
         except (LookupError, TypeError) as problem:
             raise _unlike(cleaned) from problem
-    assert isinstance(values, Mapping)
+    if not isinstance(values, Mapping):
+        raise _unlike(cleaned)
     return values
 
 

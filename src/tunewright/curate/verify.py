@@ -7,17 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from tunewright.core.errors import DataError, TunewrightError
 from tunewright.core.files import read_json
 from tunewright.core.hashing import hash_file, hash_value
 from tunewright.core.units import format_count
 from tunewright.curate.inputs import Inputs
 from tunewright.curate.repairs.base import CurateRow
+from tunewright.curate.shapes import Shape, fits, is_path
 from tunewright.curate.split import SPLIT_FILE, group_of, question_of
 from tunewright.data.config import DataConfig
 from tunewright.data.proof import PartKeys, leakage_proof, leaks_told
 
-_HELD = {"parts", "proof", "read_by", "content_hash"}
+_HELD: Shape = {
+    "parts": dict,
+    "proof": {"by": str, "seed": int, "parts": dict},
+    "read_by": dict,
+    "content_hash": str,
+}
+_PART: Shape = {"file": str, "hash": str, "rows": int}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +65,7 @@ def verify_split(folder: Path) -> VerifiedSplit:
     """
     path = folder / SPLIT_FILE
     held = read_json(path)
-    if not isinstance(held, dict) or not held.keys() >= _HELD:
+    if not _is_proof(held):
         raise DataError(
             "this is not the proof of a split",
             file=path,
@@ -84,6 +93,16 @@ def verify_split(folder: Path) -> VerifiedSplit:
     )
 
 
+def _is_proof(held: object) -> bool:
+    return (
+        isinstance(held, dict)
+        and fits(held, _HELD)
+        and fits([*held["parts"].values()], [_PART])
+        and all(is_path(part["file"]) for part in held["parts"].values())
+        and fits([*held["proof"]["parts"].values()], [dict])
+    )
+
+
 def _part(
     folder: Path, part: Mapping[str, Any], read_by: Mapping[str, Any]
 ) -> tuple[PartKeys | None, str | None]:
@@ -95,6 +114,8 @@ def _part(
         keys, rows = _keys(path, read_by)
     except TunewrightError as problem:
         return None, f"it cannot be read any more: {problem.what}"
+    except ValidationError:
+        return None, f"how it was read is not in {SPLIT_FILE} any more"
     if hash_file(path) == part["hash"]:
         return keys, None
     told = "it was changed after the split"
@@ -104,7 +125,7 @@ def _part(
 
 
 def _keys(path: Path, read_by: Mapping[str, Any]) -> tuple[PartKeys, int]:
-    config = DataConfig(train=path.name, **read_by)
+    config = DataConfig(**{**read_by, "train": path.name})
     inputs = Inputs(config, path.parent)
     keys, rows = PartKeys(), 0
     for row in inputs.rows():

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from tunewright.core.errors import ConfigError, DataError
-from tunewright.core.files import draft_of, writing
+from tunewright.core.files import draft_of, refuse_place, writing
 from tunewright.core.units import format_count
 from tunewright.data.carried import CARRIED, NotCarriedError, restored_cells
 from tunewright.data.config import AUTO_FORMAT, DataConfig
@@ -195,6 +195,7 @@ def refuse_source(paths: list[DataPath], target: Path) -> None:
     Raises:
         ConfigError: then.
     """
+    refuse_place(target, "TARGET")
     parts = (part.path for path in paths for file in path.files for part in file.parts)
     places = [part.resolve() for part in parts]
     for place in (target, rejected_file(target)):

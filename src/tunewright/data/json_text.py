@@ -6,6 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from json.encoder import encode_basestring
+from typing import Any
+
+_TOO_DEEP = "the lists or objects are nested too deeply"
+_HOLDERS = (dict, list)
+_DEEPEST = 100
+"""Levels of lists and objects. Whatever walks through a row calls itself for each of them, and
+text within a row may be JSON once more."""
 
 
 class JsonProblemError(Exception):
@@ -32,11 +39,24 @@ def parse_json(text: str) -> object:
         JsonProblemError: with the line and column of the problem where they are known.
     """
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as problem:
         raise JsonProblemError(_plain(problem.msg), problem.lineno, problem.colno) from problem
     except RecursionError as problem:
-        raise JsonProblemError("the lists or objects are nested too deeply") from problem
+        raise JsonProblemError(_TOO_DEEP) from problem
+    if text.count("{") + text.count("[") > _DEEPEST and _too_deep(value):
+        raise JsonProblemError(_TOO_DEEP)
+    return value
+
+
+def _too_deep(value: object) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST + 1):
+        inside = (v.values() if isinstance(v, dict) else v for v in level if type(v) in _HOLDERS)
+        level = [item for items in inside for item in items if type(item) in _HOLDERS]
+        if not level:
+            return False
+    return True
 
 
 def write_json_text(value: object) -> str:

@@ -6,6 +6,7 @@ import gzip
 import os
 from array import array
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
 from pathlib import Path, PurePath
 from types import TracebackType
@@ -117,7 +118,8 @@ class RowFile:
                 with writing(self._target, _ELSEWHERE):
                     self._draft.replace(self._target)
         finally:
-            self._close()
+            with suppress(OSError, ValueError):  # a full disk has been told of already
+                self._close()
             self._draft.unlink(missing_ok=True)
 
     def _finish(self) -> None:
@@ -131,10 +133,11 @@ class RowFile:
         self._close()
 
     def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        for stream in reversed(self._files):
-            stream.close()
+        with ExitStack() as stack:  # each of them, whatever the one before it says
+            for stream in self._files:
+                stack.callback(stream.close)
+            if self._writer is not None:
+                stack.callback(self._writer.close)
 
     def _verify(self) -> None:
         """Read the draft back, and compare it with what was to be written."""

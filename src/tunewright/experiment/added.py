@@ -36,8 +36,8 @@ class AddedRows:
     @classmethod
     def read(cls, path: Path, labels: Sequence[str]) -> AddedRows:
         """Read a file written by `write_added`."""
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
+        lines = path.read_text(encoding="utf-8").split("\n")
+        rows = [json.loads(line) for line in lines if line]
         number = {label: index for index, label in enumerate(labels)}
         return cls(
             inputs=[row["inputs"] for row in rows],

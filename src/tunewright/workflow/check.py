@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tunewright.audit.desk.base import SPLITS, DeskSetup
 from tunewright.audit.desk.scan import AUDIT_FILE, ScanOptions, ScanResult, scan_files
-from tunewright.core.files import read_json, write_json, writing
+from tunewright.core.files import read_json, refuse_place, write_json, writing
+from tunewright.data.paths import HUB, HUB_MARK, resolve_paths
 from tunewright.workflow.check_page import PAGE_FILE, write_page
 from tunewright.workflow.desk import Desk
 from tunewright.workflow.rendering import model_folder, token_options
 
+_NO_NAME = re.compile(r"[^\w.]+")
 _ROWS_TOLD = 20
 """Of each finding on the screen and in `--json`; the files have more."""
 
@@ -87,8 +92,28 @@ def check_desk(
         DataError: when a file as a whole, or every row, cannot be used.
         StudyError: when the results cannot be written.
     """
-    folder = out or _folder(desk)
+    if out is not None:
+        refuse_place(out / AUDIT_FILE)
     setup = setup_of(desk, words)
+    with ExitStack() as undone:
+        folder = out
+        if folder is None and desk.project is not None:
+            folder = desk.project.layout.data
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="tunewright-check-"))
+            undone.callback(shutil.rmtree, folder, ignore_errors=True)
+        result = _checked(desk, setup, folder, processes, report)
+        undone.pop_all()
+    return result
+
+
+def _checked(
+    desk: Desk,
+    setup: DeskSetup,
+    folder: Path,
+    processes: int | None,
+    report: Callable[[str, int, int], None],
+) -> CheckResult:
     options = ScanOptions(
         folder=folder,
         processes=processes,
@@ -119,12 +144,24 @@ def setup_of(desk: Desk, words: Sequence[str] = ()) -> DeskSetup:
         model=None if model is None else str(model),
         max_length=desk.max_length,
         data=shlex.join(words),
+        into_one_file=_into_one_file(desk),
         options={"tokens": token_options(desk)},
         seed=desk.seed,
     )
 
 
-def _folder(desk: Desk) -> Path:
-    if desk.project is not None:
-        return desk.project.layout.data
-    return Path(tempfile.mkdtemp(prefix="tunewright-check-"))
+def _into_one_file(desk: Desk) -> str:
+    """See `DeskSetup`; '' for files that can be written again as they are."""
+    written = _listed(desk.data.train)
+    found = resolve_paths(written, desk.folder, allow_network=desk.allow_network)
+    first = found[0].files[0]
+    if len(found) > 1 or (first.layout is None and first.labels is None):
+        return ""
+    name = _NO_NAME.sub("-", PurePath(written[0].removeprefix(HUB_MARK)).name) or "rows"
+    source = (
+        written[0] if first.layout == HUB or not desk.project else str(desk.folder / written[0])
+    )
+    leave = " --allow-network" if first.layout == HUB else ""
+    target = shlex.quote(f"{name}.jsonl")
+    convert = f"tunewright convert {shlex.quote(source)} {target}{leave}"
+    return f"{convert} && tunewright check {target}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from tunewright.audit.base import Finding, Row
 from tunewright.audit.desk.base import DROP, DeskRow, DeskSetup, Mark, RowCheck, Tally
 from tunewright.audit.desk.words import Sample
+from tunewright.core.files import writing
 from tunewright.core.units import format_count, format_percent
 from tunewright.data.content import ROLES, Piece
 
@@ -31,10 +34,14 @@ _CODE = re.compile(r"[{};]\s*$|^\s*(?:def|class|import|SELECT|INSERT|#include)\b
 
 @cache
 def _identifier() -> Any:
-    """The model of py3langid (Lui and Baldwin 2012), a numpy file that comes with the package."""
+    """The model of py3langid (Lui and Baldwin 2012), a numpy file that comes with the package.
+
+    It is unpacked into a temporary file.
+    """
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    with writing(Path(tempfile.gettempdir()), "set TMPDIR to a folder on another disk"):
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def language_of(text: str) -> tuple[str, bool]:

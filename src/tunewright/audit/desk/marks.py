@@ -74,7 +74,7 @@ class MarkFiles:
             if len(self._streams) >= _MOST_OPEN:
                 self.close()
             path = self.folder / f"{_NO_NAME.sub('_', finding)}.jsonl"
-            stream = path.open("a", encoding="utf-8", errors="surrogatepass", newline="\n")
+            stream = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
             self._streams[finding] = self._open.enter_context(stream)
         return stream
 

@@ -306,7 +306,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         DataError: when it cannot be read, or a line is no object.
     """
     try:
-        stream = path.open(encoding="utf-8")
+        stream = path.open(encoding="utf-8", errors="backslashreplace")
     except OSError as problem:
         raise DataError(
             "the list cannot be read", file=path, found=problem.strerror, fix="check its name"
