@@ -4,6 +4,8 @@
     python -m benchmarks.check --rows 50000        while developing
 
 The rows are written by a seeded grammar (check_rows.py), and every defect with its place is known.
+Tokens are counted too, with a byte-level BPE tokenizer of 2,000 entries that is trained on the
+first rows beforehand, a ChatML template, and at most 1,024 tokens; `--no-model` leaves that out.
 Measured from outside: wall and CPU seconds and peak memory of all processes. For each kind of
 defect: how many of the planted rows the finding lists (recall), and how many of the listed rows
 have the defect (precision; a row that another kind makes so as well counts as right).
@@ -57,6 +59,13 @@ ALSO: dict[str, tuple[str, ...]] = {
 """Kinds whose rows a finding rightly lists too: a null is a field that is missing, and the broken
 sentences of the grammar all end alike."""
 
+_TOKENIZER_ROWS, _VOCABULARY = 5_000, 2_000
+_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
 SAMPLED = frozenset({"other_language"})
 """Kinds that are told from a sample of the rows, which no finding lists one by one."""
 
@@ -65,13 +74,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", help="folder of a model whose tokenizer counts")
+    parser.add_argument("--no-model", action="store_true", help="count no tokens")
     parser.add_argument("--name", default="check-million")
     args = parser.parse_args()
-    result: dict[str, Any] = {"seed": args.seed, "model": args.model is not None}
+    result: dict[str, Any] = {"seed": args.seed, "tokens_counted": not args.no_model}
     for rows in (args.rows // 4, args.rows):
         with tempfile.TemporaryDirectory() as temporary:
-            result[f"{rows:_}_rows"] = check(Path(temporary), rows, args.seed, args.model)
+            result[f"{rows:_}_rows"] = check(
+                Path(temporary), rows, args.seed, with_model=not args.no_model
+            )
     small, large = (result[f"{rows:_}_rows"] for rows in (args.rows // 4, args.rows))
     result["memory_ratio"] = round(
         large["measured"]["peak_memory_gb"] / small["measured"]["peak_memory_gb"], 2
@@ -79,13 +90,13 @@ def main() -> None:
     write_result(args.name, result)
 
 
-def check(folder: Path, rows: int, seed: int, model: str | None) -> dict[str, Any]:
+def check(folder: Path, rows: int, seed: int, *, with_model: bool) -> dict[str, Any]:
     """Write rows, check them, compare what was found with what was planted."""
     truth = write_data(folder, rows, seed)
     out = folder / "found"
     command = [sys.executable, "-m", "tunewright", "check", "train.jsonl", "--test", "test.jsonl"]
     command += ["--schema", "messages", "--out", str(out)]
-    command += ["--model", model] if model else []
+    command += ["--model", str(write_model(folder))] if with_model else []
     measured = measure(command, folder)
     audit = json.loads((out / "audit.json").read_text(encoding="utf-8"))
     counts = {found["check"]: found["count"] for found in audit["findings"]}
@@ -98,6 +109,36 @@ def check(folder: Path, rows: int, seed: int, model: str | None) -> dict[str, An
         "findings": counts,
         "kinds": {kind: compared(kind, truth, out, counts) for kind in KINDS},
     }
+
+
+def write_model(folder: Path) -> Path:
+    """A model folder without weights, whose tokenizer has learned from the first rows."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    with (folder / "train.jsonl").open(encoding="utf-8") as stream:
+        texts = [line for _, line in zip(range(_TOKENIZER_ROWS), stream, strict=False)]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=_VOCABULARY,
+        special_tokens=["<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    model = folder / "model"
+    model.mkdir()
+    tokenizer.save(str(model / "tokenizer.json"))
+    config = {"model_type": "llama", "vocab_size": _VOCABULARY, "max_position_embeddings": 1024}
+    told = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<|im_end|>",
+        "chat_template": _TEMPLATE,
+        "model_max_length": 1024,
+    }
+    (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (model / "tokenizer_config.json").write_text(json.dumps(told), encoding="utf-8")
+    return model
 
 
 def compared(kind: str, truth: Truth, out: Path, counts: dict[str, int]) -> dict[str, Any]:

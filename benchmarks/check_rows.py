@@ -176,7 +176,7 @@ class Writer:
 
     def answer(self) -> str:
         """One sentence or two."""
-        return " ".join(self.sentence(ANSWERS) for _ in range(self.rng.choice((1, 1, 2))))
+        return " ".join(self.sentence(ANSWERS) for _ in range(self.rng.choice((1, 1, 1, 2))))
 
     def sound(self) -> list[dict[str, Any]]:
         """The turns of a row with nothing wrong."""
@@ -349,7 +349,7 @@ class Planter:
 
     def _too_long(self, kind: str) -> None:
         turns = self._sound()
-        turns[1]["content"] = " ".join(self.writer.answer() for _ in range(90))
+        turns[1]["content"] = " ".join(self.writer.answer() for _ in range(70))
         self._put(turns, kind)
 
     def _other_language(self, kind: str) -> None:
