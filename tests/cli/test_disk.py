@@ -97,6 +97,31 @@ class TestDisk:
             left = {path.name for path in tmp_path.rglob("*")}
             assert left <= {"a.jsonl", "b.jsonl", "parts"}, command
 
+    def test_an_interrupted_check_keeps_the_lists_of_the_last_one(
+        self, tunewright: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half a list would let `clean` drop some of the rows as if they were all."""
+        monkeypatch.chdir(tmp_path)
+        row = '{"prompt": "how many", "completion": " ten"}\n'
+        Path("a.jsonl").write_text(row * 5)
+        assert tunewright("check", "a.jsonl", "--out", "found").code == 0
+        before = {path: path.read_bytes() for path in Path("found").rglob("*") if path.is_file()}
+        assert Path("found/findings/duplicates.jsonl") in before
+        Path("a.jsonl").write_text(row * 9)
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        for place in ("Spool.finish", "Spool.rows"):
+            monkeypatch.setattr(f"tunewright.audit.desk.spool.{place}", interrupted)
+            assert tunewright("check", "a.jsonl", "--out", "found").code == 5
+            after = {path: path.read_bytes() for path in Path("found").rglob("*") if path.is_file()}
+            assert {k: v for k, v in after.items() if k.name != "rejected.jsonl"} == {
+                k: v for k, v in before.items() if k.name != "rejected.jsonl"
+            }
+            monkeypatch.undo()
+            monkeypatch.chdir(tmp_path)
+
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
     def test_places_where_no_file_can_be(
         self, tunewright: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from tunewright.audit.base import Row
 from tunewright.audit.desk.base import Marked, Tally
 from tunewright.audit.desk.looking import Flag, Looked
-from tunewright.core.files import writing
+from tunewright.core.files import draft_of, writing
 from tunewright.data.example import Rejected
 
 FINDINGS_FOLDER = "findings"
@@ -28,7 +28,7 @@ class MarkFiles:
     """Writes the rows of findings below a folder, and counts them.
 
     Args:
-        folder: gets `findings/`, which replaces an older one.
+        folder: gets `findings/`, which replaces an older one when all is written.
         kept: rows of each finding that are kept in memory, for screen and report.
         ids: of rows by file and row, where they have some.
     """
@@ -43,9 +43,9 @@ class MarkFiles:
         self._streams: dict[str, TextIO] = {}
         self._counts: dict[str, Counter[str]] = {}
         self._rows: dict[str, list[Row]] = {}
+        self._draft = draft_of(self.folder)
         with writing(self.folder):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
+            self._draft.mkdir(parents=True)
 
     def add(self, flags: Iterable[Flag]) -> None:
         """Write some rows; a row comes once for each finding."""
@@ -72,8 +72,8 @@ class MarkFiles:
         stream = self._streams.get(finding)
         if stream is None:
             if len(self._streams) >= _MOST_OPEN:
-                self.close()
-            path = self.folder / f"{_NO_NAME.sub('_', finding)}.jsonl"
+                self._flush()
+            path = self._draft / f"{_NO_NAME.sub('_', finding)}.jsonl"
             stream = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
             self._streams[finding] = self._open.enter_context(stream)
         return stream
@@ -89,8 +89,21 @@ class MarkFiles:
         """Findings with rows."""
         return list(self._counts)
 
+    def keep(self) -> None:
+        """Everything has been written: the lists may appear."""
+        self._flush()
+        with writing(self.folder):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._draft.replace(self.folder)
+
     def close(self) -> None:
-        """Write what is still held."""
+        """Remove lists that are not whole."""
+        try:
+            self._flush()
+        finally:
+            shutil.rmtree(self._draft, ignore_errors=True)
+
+    def _flush(self) -> None:
         with writing(self.folder):
             self._open.close()
         self._streams.clear()

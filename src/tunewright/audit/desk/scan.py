@@ -267,6 +267,7 @@ class _Scan:
         ]
         findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
         assert self._spool.count == tallies.used.total() + tallies.rejected.total()
+        self._marks.keep()
         return ScanResult(
             findings=findings,
             used={split: tallies.used[split] for split in SPLITS if split in tallies.used},
