@@ -129,7 +129,12 @@ def write_model(folder: Path) -> Path:
     model = folder / "model"
     model.mkdir()
     tokenizer.save(str(model / "tokenizer.json"))
-    config = {"model_type": "llama", "vocab_size": _VOCABULARY, "max_position_embeddings": 1024}
+    config = {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        "vocab_size": _VOCABULARY,
+        "max_position_embeddings": 1024,
+    }
     told = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>",
