@@ -75,6 +75,7 @@ def _plain(content: Content, change: Change) -> Content:
             content,
             anchor=change(content.anchor, USER),
             positive=change(content.positive, ASSISTANT),
+            further_positives=tuple(change(t, ASSISTANT) for t in content.further_positives),
             negatives=tuple(change(text, ASSISTANT) for text in content.negatives),
         )
     if isinstance(content, Judgement):

@@ -231,6 +231,9 @@ class Similar(Content):
     kind: ClassVar[str] = "similar"
     anchor: str
     positive: str
+    further_positives: tuple[str, ...] = ()
+    """Others that belong to the anchor as well."""
+
     negatives: tuple[str, ...] = ()
     score: str | None = None
     """Similarity of anchor and positive as the digits that were written."""
@@ -238,6 +241,8 @@ class Similar(Content):
     def pieces(self) -> Iterator[Piece]:
         yield Piece(field="anchor", text=self.anchor, role=USER)
         yield Piece(field="positive", text=self.positive, role=ASSISTANT)
+        for place, text in enumerate(self.further_positives):
+            yield Piece(field=f"further_positives[{place}]", text=text, role=ASSISTANT)
         for place, text in enumerate(self.negatives):
             yield Piece(field=f"negatives[{place}]", text=text, role=ASSISTANT)
 

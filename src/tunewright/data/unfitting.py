@@ -21,6 +21,16 @@ def other_schemas() -> list[str]:
 def fits_nothing(detection: Detection) -> DataError:
     """The error for rows that no schema fits, with the nearest one."""
     known = [column.name for column in detection.columns]
+    if "input_ids" in map(plain_name, known):
+        return DataError(
+            "these rows hold the tokens of one model, and no text",
+            file=detection.files[0],
+            found=f"the columns {shown_list(known)}",
+            expected="the texts that the tokens were made of: what is checked, repaired and "
+            "rendered is text",
+            fix="name the file from before it was tokenised; or decode `input_ids` with the "
+            "model's own tokenizer into a column `text`",
+        )
     near = _nearest_schema(known)
     table = detection.why_no_task or f"the columns {shown_list(known)}"
     return DataError(

@@ -158,9 +158,9 @@ def _into_one_file(desk: Desk) -> str:
     if len(found) > 1 or (first.layout is None and first.labels is None):
         return ""
     name = _NO_NAME.sub("-", PurePath(written[0].removeprefix(HUB_MARK)).name) or "rows"
-    source = (
-        written[0] if first.layout == HUB or not desk.project else str(desk.folder / written[0])
-    )
+    source = written[0]
+    if desk.project is not None and first.layout != HUB:
+        source = "+".join(str(desk.folder / part) for part in source.split("+"))
     leave = " --allow-network" if first.layout == HUB else ""
     target = shlex.quote(f"{name}.jsonl")
     convert = f"tunewright convert {shlex.quote(source)} {target}{leave}"

@@ -138,6 +138,7 @@ CONTENTS: dict[type[Content], st.SearchStrategy[Any]] = {
         Similar,
         anchor=TEXT,
         positive=TEXT,
+        further_positives=st.just(()) | st.lists(TEXT, max_size=2).map(tuple),
         negatives=st.lists(TEXT, max_size=3).map(tuple),
         score=st.none() | SCORES,
     ),

@@ -215,7 +215,8 @@ def _rest(content: Content) -> str:
     if isinstance(content, Preference):
         return normalise("\n".join(map(said, content.rejected)))
     if isinstance(content, Similar):
-        return "\0".join([*map(normalise, content.negatives), content.score or ""])
+        others = (*content.further_positives, "\1", *content.negatives)
+        return "\0".join([*map(normalise, others), content.score or ""])
     return ""
 
 

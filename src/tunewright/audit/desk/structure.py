@@ -274,16 +274,17 @@ def _preference_marks(content: Preference) -> Iterator[Mark]:
 
 
 def _similar_marks(content: Similar) -> Iterator[Mark]:
-    anchor, positive = content.anchor.strip(), content.positive.strip()
-    for name, text in (("anchor", anchor), ("positive", positive)):
+    anchor = content.anchor.strip()
+    positives = [content.positive.strip(), *(text.strip() for text in content.further_positives)]
+    for name, text in (("anchor", anchor), *(("positive", text) for text in positives)):
         if not text:
             yield Mark(finding="empty_text", detail=f"{name} is empty")
-    if anchor and anchor == positive:
+    if anchor and anchor in positives:
         yield Mark(finding="equal_positive", detail="anchor and positive are equal")
     for place, negative in enumerate(content.negatives):
         if not negative.strip():
             yield Mark(finding="empty_text", detail=f"negatives[{place}] is empty")
-        elif negative.strip() == positive:
+        elif negative.strip() in positives:
             yield Mark(finding="equal_negative", detail=f"negatives[{place}] equals the positive")
 
 

@@ -126,6 +126,9 @@ class Tags(RowCheck):
             yield Mark(finding="tag_count", detail=f"{len(tokens)} tokens and {len(tags)} tags")
             return
         used = set(tags)
+        if all(map(str.isdecimal, used)):
+            yield Mark(finding="tag_numbers", detail=f"its tags are {shown(' '.join(tags))}")
+            return
         if used == {_OUTSIDE}:
             self.counts["rows without an entity"] += 1
         else:
@@ -205,7 +208,7 @@ class Tags(RowCheck):
                 message=f"{format_count(tally.marked[name].count, 'row')} {what}",
                 consequence=consequence,
                 fix=fix,
-                repair=DROP if severity != "info" else "",
+                repair=DROP if severity != "info" and name != "tag_numbers" else "",
                 numbers={"rows_by_split": dict(tally.marked[name].by_split)},
             )
             for name, (severity, what, consequence, fix) in _FINDINGS.items()
@@ -221,6 +224,13 @@ _FINDINGS: dict[str, tuple[Any, str, str, str]] = {
         "with more tokens than tags, or fewer",
         "every tag behind the missing one belongs to another token",
         "find the missing tag; such rows cannot be learned",
+    ),
+    "tag_numbers": (
+        "warning",
+        "with numbers in the place of tags",
+        "what a number means is not in the file: neither the scheme nor the entities were checked",
+        "put the names in their place, or take the data as Parquet, Arrow or from the hub, where "
+        "names stand beside the rows",
     ),
     "unknown_prefix": (
         "warning",

@@ -289,7 +289,8 @@ def read_texts(content: Content) -> list[str]:
     if isinstance(content, Labelled):
         return [Classify().render(content.texts)]
     if isinstance(content, Similar):
-        return [content.anchor, content.positive, *content.negatives]
+        others = (*content.further_positives, *content.negatives)
+        return [content.anchor, content.positive, *others]
     if isinstance(content, Judgement):
         return [content.query, "\n".join(filter(None, (content.title, content.document)))]
     return [piece.text for piece in content.pieces()]

@@ -161,5 +161,6 @@ def _rest(content: Content) -> Any:
     if isinstance(content, Rated):
         return content.tools
     if isinstance(content, Similar):
-        return [[normalise(text) for text in content.negatives], content.score]
+        others = (content.further_positives, content.negatives)
+        return [*([normalise(text) for text in texts] for texts in others), content.score]
     return None

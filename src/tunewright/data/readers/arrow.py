@@ -12,6 +12,7 @@ from tunewright.data.example import Rejected
 from tunewright.data.opening import open_bytes, refuse_packed
 from tunewright.data.paths import DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.readers.class_names import stored_names, with_names
 from tunewright.data.readers.columns import column_values
 from tunewright.data.readers.delimited import refuse_duplicates
 
@@ -21,7 +22,8 @@ _SLICE_ROWS = 1024
 
 class ArrowReader(Reader):
     """Rows of an Arrow file or stream. The file is mapped into memory and walked through in small
-    slices, so that not even a file of a single batch is held."""
+    slices, so that not even a file of a single batch is held. Classes that the `datasets` library
+    stored as numbers get their names."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".ipc", ".arrows")
 
@@ -36,6 +38,7 @@ class ArrowReader(Reader):
         self._is_file = start == _FILE_MAGIC
         with self._table() as table:
             names = list(table.schema.names)
+            self._classes = stored_names(table.schema.metadata)
         refuse_duplicates(names, file)
         self.columns = tuple(names)
         self.details["layout"] = "file" if self._is_file else "stream"
@@ -49,8 +52,14 @@ class ArrowReader(Reader):
             for batch in self._batches(table):
                 columns = [_checked(batch.column(names.index(name))) for name in used]
                 for start in range(0, batch.num_rows, _SLICE_ROWS):
-                    slices = (column.slice(start, _SLICE_ROWS) for column in columns)
-                    for values in zip(*map(column_values, slices), strict=True):
+                    slices = (
+                        with_names(
+                            column_values(column.slice(start, _SLICE_ROWS)),
+                            self._classes.get(name),
+                        )
+                        for name, column in zip(used, columns, strict=True)
+                    )
+                    for values in zip(*slices, strict=True):
                         row += 1
                         yield Record(
                             source=self.source(row), values=dict(zip(used, values, strict=True))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from tunewright.core.errors import DataError
 from tunewright.data.example import Rejected
 from tunewright.data.paths import HUB, DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.readers.class_names import Names, named
 
 _NAME = re.compile(
     r"hub:(?P<name>\w[\w.\-]*(?:/\w[\w.\-]*)?)"
@@ -53,12 +53,12 @@ class HubReader(Reader):
             except Exception as problem:
                 raise self._refused(problem) from problem
             row += 1
-            named = {
-                name: self._named[name](value)
+            classes = {
+                name: named(value, self._named[name])
                 for name, value in values.items()
                 if name in self._named
             }
-            yield Record(source=self.source(row), values={**values, **named})
+            yield Record(source=self.source(row), values={**values, **classes})
         if row == 0:
             raise self.empty()
 
@@ -125,28 +125,15 @@ class HubReader(Reader):
         )
 
 
-def _class_names(features: Mapping[str, Any]) -> dict[str, Callable[[Any], Any]]:
-    """What turns numbers into the names of their classes, by column."""
-    named: dict[str, Callable[[Any], Any]] = {}
-    for name, feature in features.items():
-        if (names := _names_of(feature)) is not None:
-            named[name] = partial(_name, names=names)
-        elif (names := _names_of(getattr(feature, "feature", None))) is not None:
-            named[name] = partial(_names, names=names)
-    return named
+def _class_names(features: Mapping[str, Any]) -> Names:
+    """The names of classes that are stored as numbers, by column."""
+    found = {
+        name: _names_of(feature) or _names_of(getattr(feature, "feature", None))
+        for name, feature in features.items()
+    }
+    return {name: names for name, names in found.items() if names is not None}
 
 
 def _names_of(feature: Any) -> list[str] | None:
     names = getattr(feature, "names", None) if hasattr(feature, "int2str") else None
     return list(names) if names else None
-
-
-def _name(value: Any, names: list[str]) -> Any:
-    """-1 stands for a label that is kept back, as in test sets."""
-    if value is None or not isinstance(value, int):
-        return value
-    return names[value] if 0 <= value < len(names) else None
-
-
-def _names(values: Any, names: list[str]) -> Any:
-    return None if values is None else [_name(value, names) for value in values]

@@ -12,6 +12,7 @@ from tunewright.data.example import Rejected
 from tunewright.data.opening import open_bytes, refuse_packed
 from tunewright.data.paths import DataFile
 from tunewright.data.readers.base import Reader, ReadOptions, Record
+from tunewright.data.readers.class_names import stored_names, with_names
 from tunewright.data.readers.columns import column_values
 from tunewright.data.readers.delimited import refuse_duplicates
 
@@ -20,7 +21,8 @@ _BATCH_ROWS = 1024
 
 
 class ParquetReader(Reader):
-    """Rows of a Parquet file, read in small batches and only in the columns that are used."""
+    """Rows of a Parquet file, read in small batches and only in the columns that are used. Classes
+    that the `datasets` library stored as numbers get their names."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
@@ -36,6 +38,7 @@ class ParquetReader(Reader):
             raise self._broken("no Parquet mark at its beginning")
         with self._table() as table:
             names = list(table.schema_arrow.names)
+            self._classes = stored_names(table.schema_arrow.metadata)
         refuse_duplicates(names, file)
         self.columns = tuple(names)
 
@@ -47,7 +50,11 @@ class ParquetReader(Reader):
         with self._table() as table:
             for batch in table.iter_batches(_BATCH_ROWS, columns=wanted):
                 names = batch.schema.names
-                for values in zip(*map(column_values, batch.columns), strict=True):
+                columns = (
+                    with_names(column_values(column), self._classes.get(name))
+                    for name, column in zip(names, batch.columns, strict=True)
+                )
+                for values in zip(*columns, strict=True):
                     row += 1
                     yield Record(
                         source=self.source(row), values=dict(zip(names, values, strict=True))

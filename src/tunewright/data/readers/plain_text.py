@@ -1,4 +1,4 @@
-"""Plain text: one item a line, its label on the same line of a second file."""
+"""Plain text: one item a line, its label or translation on the same line of a second file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TextReader(Reader):
             "" if labels is None else self._find_line_end(labels, self._label_encoding)
         )
         self.details["encoding"] = self._encoding
-        self.columns = (TEXT_COLUMN,) if labels is None else (TEXT_COLUMN, LABEL_COLUMN)
+        self.columns = (TEXT_COLUMN,) if labels is None else _columns_of(file, labels)
         if labels is not None:
             self.details |= {"labels": labels.name, "label_encoding": self._label_encoding}
 
@@ -74,7 +74,7 @@ class TextReader(Reader):
             texts_read += text is not None
             labels_read += label is not None
             if text is not None and label is not None:
-                yield {TEXT_COLUMN: text, LABEL_COLUMN: label}
+                yield dict(zip(self.columns or (), (text, label), strict=True))
         if texts_read != labels_read:
             raise DataError(
                 "the text file and the label file have different numbers of lines",
@@ -84,6 +84,14 @@ class TextReader(Reader):
                 expected="line n of one file to belong to line n of the other",
                 fix="find the line that is missing or too many, for instance a blank last line",
             )
+
+
+def _columns_of(texts: DataFile, others: DataFile) -> tuple[str, str]:
+    """What two files side by side hold: two languages where their names say so (`a.en+a.de`,
+    `train.src+train.tgt`, `source.txt+target.txt`), a text and its label otherwise."""
+    from tunewright.data.schemas.parallel import sides_of
+
+    return sides_of(texts.path.name, others.path.name) or (TEXT_COLUMN, LABEL_COLUMN)
 
 
 def _lines(file: DataFile, encoding: str, line_end: str) -> Iterator[str]:

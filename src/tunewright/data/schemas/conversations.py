@@ -77,8 +77,9 @@ def two_texts(content: Content, schema: str) -> tuple[str, str]:
             raise CannotHoldError(f"{schema} has no place for a prompt without completion")
         return content.prompt, content.completion
     if isinstance(content, Similar):
-        if content.negatives or content.score is not None:
-            what = "negatives" if content.negatives else "a score"
+        if content.negatives or content.further_positives or content.score is not None:
+            several = "several positives" if content.further_positives else "a score"
+            what = "negatives" if content.negatives else several
             raise CannotHoldError(f"{schema} has no place for {what}")
         return content.anchor, content.positive
     if isinstance(content, Labelled):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tunewright.data.content import ASSISTANT, SYSTEM, USER, Content, Conversation, Message
+from tunewright.data.schemas.answers import answer_of, are_answers, are_several
 from tunewright.data.schemas.base import (
     CannotHoldError,
     ColumnValues,
@@ -26,9 +27,12 @@ from tunewright.data.schemas.conversations import (
 )
 from tunewright.data.schemas.fields import HISTORY_FIELD, SYSTEM_FIELD, history_in
 from tunewright.data.schemas.matching import (
+    Test,
     columns_of,
+    filled,
     find,
     is_text,
+    mostly,
     named_as,
     plain_name,
     repeats,
@@ -53,12 +57,18 @@ class Exchange(Schema):
     likely: ClassVar[float] = 0.65
     """Score for other understood names."""
 
+    _tests: ClassVar[Mapping[str, Test | None]] = {
+        HISTORY_FIELD.name: None,
+        **dict.fromkeys(("response", "answer", "output"), are_answers),
+    }
+    """What a field's values are; texts where it is not said."""
+
     @classmethod
     def match(cls, columns: Sequence[ColumnValues]) -> Match | None:
         found: dict[str, ColumnValues] = {}
         for field in cls.fields:
             left = [column for column in columns if column not in found.values()]
-            test = None if field.name == HISTORY_FIELD.name else is_text
+            test = cls._tests.get(field.name, is_text)
             column = find(left, field.spellings, test)
             if column is not None:
                 found[field.name] = column
@@ -66,9 +76,13 @@ class Exchange(Schema):
             return None
         named = plain_name(found[cls.asked].name), plain_name(found[cls.answered].name)
         score = 0.95 if named in cls.sure else cls.likely
-        if cls._is_label(found):
+        reason = named_as(found)
+        if mostly(are_several, found[cls.answered]) and filled(found[cls.answered]):
+            score = max(score, 0.9)
+            reason += ", and of several answers the first one counts"
+        elif cls._is_label(found):
             score = min(score, UNDER_LABELS)
-        return Match(columns=columns_of(found), score=score, reason=named_as(found))
+        return Match(columns=columns_of(found), score=score, reason=reason)
 
     @classmethod
     def _is_label(cls, found: Mapping[str, ColumnValues]) -> bool:
@@ -77,7 +91,7 @@ class Exchange(Schema):
     def read(self, values: Mapping[str, object]) -> Conversation:
         columns = self.columns
         asked = self._question(values)
-        answer = text_of(values, columns[self.answered], required="missing_answer")
+        answer = answer_of(values, columns[self.answered])
         above = optional_text(values, columns["system"]) if "system" in columns else None
         return Conversation(
             messages=(
@@ -180,7 +194,7 @@ class QuestionAnswer(Exchange):
         Field(
             name="answer",
             spellings=("answer", "solution", "response", "answers", "final_answer", "a", "output"),
-            about="its answer",
+            about="its answer; the first one where there are several, as in SQuAD",
         ),
         SYSTEM_FIELD,
         HISTORY_FIELD,
@@ -220,9 +234,9 @@ class Alpaca(Exchange):
             name="output",
             spellings=(
                 *("output", "response", "answer", "completion", "target", "outputs", "targets"),
-                *("reply", "solution"),
+                *("reply", "solution", "answers"),
             ),
-            about="the answer",
+            about="the answer; the first one where there are several, as in SQuAD",
         ),
         SYSTEM_FIELD,
         HISTORY_FIELD,

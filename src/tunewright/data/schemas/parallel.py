@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from tunewright.data.content import Content, Similar
@@ -132,6 +133,19 @@ class Parallel(Schema):
     def required_columns(self) -> dict[str, str]:
         column = self.columns.get("translation")
         return super().required_columns() if column is None else {column: "translation"}
+
+
+def sides_of(source: str, target: str) -> tuple[str, str] | None:
+    """The languages, or sides, that the names of two files say; None where they say none.
+
+    `news.en` and `news.de`, `train.src` and `train.tgt`, `source.txt` and `target.txt`.
+    """
+    for one, other in zip_longest(*(name.lower().split(".")[::-1] for name in (source, target))):
+        if one is None or other is None or one == other:
+            continue
+        named = (one, other) in _NAMED[:3]
+        return (one, other) if named or (one in LANGUAGES and other in LANGUAGES) else None
+    return None
 
 
 def _language(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from tunewright.data.content import Content, Similar
@@ -38,11 +39,14 @@ _FIRST = (
 )
 _SECOND = (
     *("positive", "sentence2", "sentence_2", "sentence_b", "text2", "text_2", "text_b"),
+    *("positives", "positive_passages"),
     *("question2", "question_2", "pos", "positive_passage", "positive_document", "hypothesis"),
     *("entailment", "passage", "document"),
 )
 _ANCHOR = Field(name="anchor", spellings=_FIRST, about="a text")
-_POSITIVE = Field(name="positive", spellings=_SECOND, about="a text that belongs to it")
+_POSITIVE = Field(
+    name="positive", spellings=_SECOND, about="a text that belongs to it, or a list of them"
+)
 
 _SURE = {
     ("anchor", "positive"): 0.95,
@@ -83,20 +87,28 @@ class Pair(Schema):
         return Match(columns=columns_of(found), score=score, reason=named_as(found))
 
     def read(self, values: Mapping[str, object]) -> Similar:
-        anchor, positive = self._texts(values)
-        return Similar(anchor=anchor, positive=positive)
+        return self._texts(values)
 
-    def _texts(self, values: Mapping[str, object]) -> tuple[str, str]:
-        return (
-            text_of(values, self.columns["anchor"], required="missing_field"),
-            _single(values, self.columns["positive"]),
-        )
+    def _texts(self, values: Mapping[str, object]) -> Similar:
+        """The anchor and what belongs to it."""
+        anchor = text_of(values, self.columns["anchor"], required="missing_field")
+        positive, *further = _positives(values, self.columns["positive"])
+        return Similar(anchor=anchor, positive=positive, further_positives=tuple(further))
 
     def write(self, content: Content) -> dict[str, object]:
+        if isinstance(content, Similar) and content.further_positives:
+            texts = two_texts(replace(content, further_positives=()), self.name)
+            return self._both((texts[0], [texts[1], *content.further_positives]))
         return self._both(two_texts(content, self.name))
 
-    def _both(self, texts: tuple[str, str]) -> dict[str, object]:
-        return dict(zip((self.columns["anchor"], self.columns["positive"]), texts, strict=True))
+    def _both(self, texts: tuple[str, str | list[str]]) -> dict[str, object]:
+        anchor, positive = texts
+        # Text that looks like a list would be read as several.
+        alone = isinstance(positive, str) and _listed(positive)
+        return {
+            self.columns["anchor"]: anchor,
+            self.columns["positive"]: [positive] if alone else positive,
+        }
 
 
 class ScoredPair(Pair):
@@ -143,14 +155,14 @@ class ScoredPair(Pair):
             reason = "wrong_type" if score else "missing_label"
             what = "no number" if score else "nothing"
             raise UnusableRowError(reason, f"the column {shown(column)} holds {what}")
-        anchor, positive = self._texts(values)
-        return Similar(anchor=anchor, positive=positive, score=score)
+        return replace(self._texts(values), score=score)
 
     def write(self, content: Content) -> dict[str, object]:
         if not isinstance(content, Similar):
             raise CannotHoldError(f"{self.name} needs a score, which {article(content.kind)} lacks")
-        if content.score is None or content.negatives:
-            what = "negatives" if content.negatives else "a pair without score"
+        if content.score is None or content.negatives or content.further_positives:
+            several = "several positives" if content.further_positives else "a pair without score"
+            what = "negatives" if content.negatives else several
             raise CannotHoldError(f"{self.name} has no place for {what}")
         score = content.score
         number = Number(score) if JSON_NUMBER.fullmatch(score) else score
@@ -204,8 +216,7 @@ class Triplet(Pair):
         negatives = _several(values, self.columns["negative"], required=True)
         for column in self._further_columns():
             negatives += _several(values, column, required=False)
-        anchor, positive = self._texts(values)
-        return Similar(anchor=anchor, positive=positive, negatives=tuple(negatives))
+        return replace(self._texts(values), negatives=tuple(negatives))
 
     def _further_columns(self) -> list[str]:
         names = [(place, name) for name in self.columns if (place := _further(name)) is not None]
@@ -218,7 +229,9 @@ class Triplet(Pair):
             )
         if content.score is not None:
             raise CannotHoldError(f"{self.name} has no place for a score")
-        row, negatives = self._both((content.anchor, content.positive)), list(content.negatives)
+        further_texts = list(content.further_positives)
+        positives = [content.positive, *further_texts] if further_texts else content.positive
+        row, negatives = self._both((content.anchor, positives)), list(content.negatives)
         further = self._further_columns()
         if further and len(negatives) == len(further) + 1 and not any(map(_listed, negatives)):
             columns = (self.columns["negative"], *further)
@@ -276,13 +289,9 @@ def _several(values: Mapping[str, object], column: str, *, required: bool) -> li
     return [text_of(values, column, required="missing_field")]
 
 
-def _single(values: Mapping[str, object], column: str) -> str:
-    """The one text in a column; a list of one is it too."""
-    if not isinstance(values.get(column), list):
-        return text_of(values, column, required="missing_field")
+def _positives(values: Mapping[str, object], column: str) -> list[str]:
+    """The texts in a column, one at least."""
     texts = _several(values, column, required=True)
-    if len(texts) != 1:
-        raise UnusableRowError(
-            "wrong_type", f"the column {shown(column)} holds {len(texts)} texts, not one"
-        )
-    return texts[0]
+    if not texts:
+        raise UnusableRowError("missing_field", f"the column {shown(column)} holds an empty list")
+    return texts
