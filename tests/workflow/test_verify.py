@@ -117,6 +117,18 @@ def test_a_changed_number_is_named(finished_project: Path, change_it: Edit, fiel
     assert found.field.endswith(field)
 
 
+def test_a_row_that_was_moved_to_another_part_is_named(finished_project: Path) -> None:
+    """The stored leakage proof is made anew from the rows."""
+
+    def moved(values: dict[str, Any]) -> None:
+        values["dev"].pop()
+
+    edit(finished_project, "data/splits.json", moved)
+    found = {difference.field for difference in verify(finished_project)}
+    assert "splits.proof.parts.dev.questions" in found
+    assert all(field.startswith("splits.proof") for field in found)
+
+
 def test_a_changed_verdict_is_named(finished_project: Path) -> None:
     edit(finished_project, "verdict.json", lambda values: values.update(decision="probe"))
     (found,) = verify(finished_project)

@@ -20,21 +20,12 @@ from torch import Tensor
 
 from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.models.faults import not_loaded
-from tunewright.models.safety import check_model_folder, read_model_json
+from tunewright.models.safety import check_model_folder, writes_text
 
 _ROWS = 64
 """Prompts times answers that are computed at once."""
 _LIMITS = ("max_position_embeddings", "n_positions", "max_seq_len")
 _NO_LIMIT = 1_000_000
-
-
-def writes_text(folder: Path) -> bool:
-    """Whether a model folder holds a causal language model, by its `config.json`."""
-    config = read_model_json(folder / "config.json")
-    names = config.get("architectures") or []
-    return isinstance(names, list) and any(
-        str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in names
-    )
 
 
 @dataclass(frozen=True, slots=True)

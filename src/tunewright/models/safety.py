@@ -236,3 +236,12 @@ def _pickle_error(path: Path) -> ModelError:
 def _listing(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
+
+
+def writes_text(folder: Path) -> bool:
+    """Whether a model folder holds a causal language model, by its `config.json`."""
+    config = read_model_json(folder / "config.json")
+    names = config.get("architectures") or []
+    return isinstance(names, list) and any(
+        str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in names
+    )

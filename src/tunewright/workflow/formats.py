@@ -14,8 +14,7 @@ from tunewright.core.hashing import hash_value
 from tunewright.core.units import format_count
 from tunewright.evaluate.paired import Comparison, compare_right_wrong, compare_scores, corrected
 from tunewright.experiment.hypothesis import LEVEL
-from tunewright.models.resolve import ResolvedModel
-from tunewright.models.safety import read_model_json
+from tunewright.models.safety import writes_text
 from tunewright.tasks.formats import FORMATS, PLAIN
 from tunewright.workflow.format_rows import FormatRows, answer_rows, encoder_rows, label_rows
 from tunewright.workflow.hypotheses import question_of
@@ -27,7 +26,6 @@ from tunewright.workflow.stages.data import DATA
 FORMATS_FILE = "formats.json"
 _ENCODER = "tunewright.candidates.formats:ScoreEncoderFormats"
 _ANSWERS = "tunewright.candidates.formats:ScoreAnswerFormats"
-_WRITING = ("ForCausalLM", "LMHeadModel")
 JUDGES = {
     "probe": "accuracy of a linear probe on frozen vectors",
     "zero_shot": "accuracy by similarity with the labels, without training",
@@ -119,7 +117,7 @@ def compare_formats(
         with question_of(project, listener, in_process=in_process) as session:
             return _judge(session, names, "encoder")
     with project._session(in_process=in_process, listener=listener) as session:
-        if not _writes_text(session.model):
+        if not writes_text(session.model.path):
             raise ConfigError(
                 "this model writes no text",
                 file=project.file,
@@ -144,12 +142,7 @@ def _writes(project: Project) -> bool:
     from tunewright.models.resolve import resolve_model
 
     config = project.config
-    return _writes_text(resolve_model(config.model, project.folder, config.allow_network))
-
-
-def _writes_text(model: ResolvedModel) -> bool:
-    names = read_model_json(model.path / "config.json").get("architectures") or []
-    return isinstance(names, list) and any(str(name).endswith(_WRITING) for name in names)
+    return writes_text(resolve_model(config.model, project.folder, config.allow_network).path)
 
 
 def _judge(session: Session, names: list[str], reader: str) -> FormatsResult:

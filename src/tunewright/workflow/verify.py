@@ -100,13 +100,16 @@ def refuse_removed_openings(session: Session) -> None:
 def _differences(
     session: Session, stored_evidence: dict[str, Any], stored_verdict: dict[str, Any]
 ) -> list[Difference]:
+    split: list[Difference] = []
+    _compare("splits.proof", *proofs_of_study(session.layout.data), split)
+    if split:
+        return split  # of other rows than were answered nothing else can be computed
     session.warnings[:] = stored_evidence.get("warnings", [])
     rescored = _Rescored(session)
     given = gather(session)
     context = {**given.context, **rescored.context()}
     evidence, verdict = compute(replace(given, context=context))
     differences = list(rescored.differences)
-    _compare("splits.proof", *proofs_of_study(session.layout.data), differences)
     _compare("evidence", stored_evidence, _plain(evidence), differences)
     _compare("verdict", stored_verdict, _plain(verdict), differences)
     taken = "; ".join([_FROM_RECORD, *rescored.from_record])
