@@ -183,3 +183,16 @@ def test_no_file_without_its_ledger(
     assert names() == before
     assert tunewright("split", "a.jsonl", "--out", "parts").code == 5
     assert [*Path("parts").iterdir()] == []
+
+
+def test_personal_data_in_the_name_of_a_speaker_is_masked(
+    folder: Path, tunewright: Tunewright
+) -> None:
+    turns = [{"role": "jane.roe@postfach-nord.de", "content": "x"}]
+    with Path("a.jsonl").open("a") as stream:
+        stream.write(json.dumps({"messages": turns}) + "\n")
+    ended = tunewright("check", "a.jsonl", "--out", "found", "--json")
+    assert ended.code == 0
+    assert "[EMAIL]" in Path("found/findings/unknown_role.jsonl").read_text()
+    written = [path.read_text() for path in Path("found").rglob("*") if path.is_file()]
+    assert not any("postfach-nord" in text for text in [*written, ended.out, ended.err])

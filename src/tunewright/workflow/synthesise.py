@@ -196,8 +196,9 @@ def _refuse_existing(request: SynthesisRequest, rejected: Path) -> None:
             found=f"no folder '{out.parent}'",
             fix="make it first, or name a file in another one",
         )
-    for path in (out, rejected):
-        if path.exists() and not (request.force and path.is_file()):
+    # The list beside it alone is that of a run that was stopped, and is written anew.
+    for path, replaced in ((out, request.force), (rejected, request.force or not out.exists())):
+        if path.exists() and not (replaced and path.is_file()):
             raise ConfigError(
                 "there is a file of this name already",
                 file=path,

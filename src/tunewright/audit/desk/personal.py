@@ -266,6 +266,17 @@ def mask(value: str) -> str:
     return f"{value[0]}…{value[-1]}" if len(value) > 4 else "…"
 
 
+def without_personal(text: str) -> str:
+    """The text with every personal datum replaced by its mark."""
+    if not may_hold_personal(text):
+        return text
+    parts, at = [], 0
+    for start, end, kind in personal_spans(text):
+        parts += [text[at:start], f"[{family(kind).upper()}]"]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
 def family(kind: str) -> str:
     """The finding that a kind of span belongs to."""
     if kind in SECRET_NAMES:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tunewright.audit.base import Finding, Severity
 from tunewright.audit.desk.base import DeskRow, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.personal import without_personal
 from tunewright.core.units import format_count
 from tunewright.data.content import (
     ASSISTANT,
@@ -146,7 +147,7 @@ def _told(finding: str, place: int, names: tuple[str, ...], messages: tuple[Mess
         return "there are no turns"
     role, name = messages[place].role, names[place]
     return {
-        "unknown_role": f"{name} is spoken by {shown(role)}",
+        "unknown_role": f"{name} is spoken by {shown(without_personal(role))}",
         "system_not_first": f"{name} is of the system, behind {place} other "
         + ("turn" if place == 1 else "turns"),
         "tool_without_call": f"{name} is the result of a tool that nobody called",
@@ -154,7 +155,7 @@ def _told(finding: str, place: int, names: tuple[str, ...], messages: tuple[Mess
         "assistant_twice": f"{name} is of the assistant, as is the turn before it",
         "assistant_first": f"{name} is of the assistant, and nobody asked",
         "call_without_result": f"{name} calls a tool, and no result follows",
-        "missing_answer": f"the last turn, {name}, is of {shown(role)}",
+        "missing_answer": f"the last turn, {name}, is of {shown(without_personal(role))}",
     }[finding]
 
 
@@ -214,7 +215,7 @@ _FINDINGS: dict[str, tuple[Severity, str, str, str, str]] = {
     ),
     "assistant_first": (
         "warning",
-        "that begin with the assistant",
+        "in which the assistant speaks first",
         "many templates refuse it; the model learns to answer what nobody asked",
         "put the question before it, or leave the rows out",
         "drop",
@@ -256,7 +257,7 @@ _FINDINGS: dict[str, tuple[Severity, str, str, str, str]] = {
     ),
     "unknown_tool": (
         "warning",
-        "that call a tool which the row does not offer",
+        "with a call of a tool which the row does not offer",
         "the model learns to invent tools",
         "list the tool in the row's `tools`",
         "drop",

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from tunewright.audit.desk.personal import family, may_hold_personal, personal_spans
+from tunewright.audit.desk.personal import (
+    family,
+    may_hold_personal,
+    personal_spans,
+    without_personal,
+)
 from tunewright.curate.repairs.base import CurateRow, Repair
 from tunewright.curate.texts import map_texts
 from tunewright.data.content import Content, Tagged
@@ -103,13 +108,7 @@ def masked(value: object) -> object:
         return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item) for item in value]
-    if type(value) is not str or not may_hold_personal(value):
-        return value
-    parts, at = [], 0
-    for start, end, kind in personal_spans(value):
-        parts += [value[at:start], f"[{family(kind).upper()}]"]
-        at = end
-    return "".join([*parts, value[at:]])
+    return without_personal(value) if type(value) is str else value
 
 
 def places(text: str) -> list[list[int | str]]:
