@@ -108,6 +108,7 @@ class LabelErrors(Check):
                 consequence="wrong labels in train cost accuracy, in test they blur every "
                 "comparison; a suspicion is not a proof, so nothing was changed",
                 fix="look through the list and correct those that are wrong",
+                repair="tunewright clean DATA --apply relabel",
                 rows=[
                     row_of(
                         data.fit,

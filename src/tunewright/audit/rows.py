@@ -7,7 +7,7 @@ from collections import defaultdict
 from tunewright.audit.base import AuditInput, Check, Finding, Row, Severity
 from tunewright.core.units import format_count, format_percent
 
-_WORDS = {
+REASONS = {
     "empty_text": ("has no text", "have no text"),
     "missing_label": ("has no label", "have no label"),
     "malformed_row": ("is malformed", "are malformed"),
@@ -20,8 +20,16 @@ _WORDS = {
     "bad_json": ("is not JSON", "are not JSON"),
     "bad_encoding": ("has bytes of another encoding", "have bytes of another encoding"),
     "not_text": ("holds something else than text", "hold something else than text"),
+    "length_mismatch": ("has not one tag for each token", "have not one tag for each token"),
+    "missing_query": ("names a query that is not there", "name a query that is not there"),
+    "missing_document": (
+        "names a document that is not there",
+        "name a document that is not there",
+    ),
     "leaked": ("was taken out of train", "were taken out of train"),
 }
+"""Reason to its words, for one row and for several."""
+
 _MANY = 0.05
 
 
@@ -58,7 +66,7 @@ def rejected_finding(reason: str, count: int, rows: list[Row], total: int) -> Fi
     """
     share = count / total
     severity: Severity = "error" if share > _MANY else "warning"
-    one, many = _WORDS.get(reason, ("cannot be read", "cannot be read"))
+    one, many = REASONS.get(reason, ("cannot be read", "cannot be read"))
     return Finding(
         check=reason,
         severity=severity,

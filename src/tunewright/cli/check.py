@@ -129,9 +129,10 @@ def _show(result: CheckResult) -> None:
         console.print(f"  {left:,} of the {whole:,} rows in {sample['path']} not drawn")
     console.print()
     show_findings(result.findings)
-    console.print(f"\nPage: {result.folder / PAGE_FILE}", markup=False)
+    console.print(f"\nPage: {result.folder / PAGE_FILE}", markup=False, soft_wrap=True)
     console.print(
         f"Every row of every finding, and every row that was not used: {result.folder}",
         style="dim",
         markup=False,
+        soft_wrap=True,
     )

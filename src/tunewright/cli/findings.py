@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from tunewright.cli.console import console
@@ -25,12 +26,15 @@ def show_findings(findings: Sequence[dict[str, Any]]) -> None:
 
 def _show(finding: dict[str, Any]) -> None:
     severity = finding["severity"]
-    console.print(Text(f"{_MARKS[severity]} {finding['message']}", style=_STYLES[severity]))
+    lines = Table.grid(padding=(0, 1))
+    lines.add_row(_MARKS[severity], Text(finding["message"]), style=_STYLES[severity])
+    console.print(lines)
     fix, repair = finding["fix"], finding.get("repair", "")
-    notes = [finding["consequence"], f"Fix: {fix}" if fix else "", f"Repair: {repair}"]
-    for note in notes if repair else notes[:2]:
+    for note in (finding["consequence"], f"Fix: {fix}" if fix else ""):
         if note:
             indented(Text(note, style="dim"), 2)
+    if repair:  # on one line, so that it can be taken from a terminal as it is
+        console.print(Text(f"  Repair: {repair}", style="dim"), soft_wrap=True)
     if severity == "info":
         return
     for row in finding["rows"][:_ROWS_SHOWN]:

@@ -95,13 +95,13 @@ FINDINGS: dict[str, tuple[Severity, str, str, str, str]] = {
         "with a placeholder that nobody filled in",
         "the model learns to write it",
         "fill it in; where templates are the subject, all is well",
-        "",
+        "drop",
     ),
     "template_marks": (
         "warning",
         "with marks of a chat template inside a text",
         "the tokenizer may read them as the end of a turn, and the model learns to write them",
         "take them out; Tunewright puts those of the model in itself",
-        "",
+        "drop",
     ),
 }

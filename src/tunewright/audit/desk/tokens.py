@@ -243,7 +243,7 @@ class TokenCheck(RowCheck):
             check="unknown_characters",
             severity="warning",
             message=f"{format_count(marked.count, 'row')} "
-            f"({format_percent(marked.count / tally.rows)}) hold characters that the tokenizer "
+            f"({format_percent(marked.count / tally.rows)}) with characters that the tokenizer "
             f"does not know, drops or changes: {told}{more}",
             consequence="the model does not see them, and can never write them",
             fix="replace them, or take a model whose tokenizer has them",
@@ -286,25 +286,25 @@ _WORDS: dict[str, tuple[Any, str, str, str]] = {
     ),
     "not_rendered": (
         "error",
-        "cannot be rendered for this model",
+        "that cannot be rendered for this model",
         "they cannot be used",
         "correct their turns, or name another template under `rendering:`",
     ),
     "control_token_in_text": (
         "warning",
-        "hold the text of a control token",
+        "with the text of a control token",
         "the model takes what somebody wrote for the end of a turn, or the beginning of another",
         "take it out of the texts, or look whether a template was applied to them already",
     ),
     "round_trip": (
         "warning",
-        "do not come back from the tokenizer as they were",
+        "that the tokenizer does not give back as written",
         "the model learns another text than the one that stands in the file",
         "look at the rows with `tunewright show`, and normalise their characters",
     ),
     "boundary_merge": (
         "info",
-        "have a token that reaches over the border between prompt and answer",
+        "with a token that reaches over the border between prompt and answer",
         "asked with the prompt alone, the model meets other tokens there than it has learned",
         "end prompts without white space, and begin answers with it",
     ),
