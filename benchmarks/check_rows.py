@@ -176,7 +176,7 @@ class Writer:
 
     def answer(self) -> str:
         """One sentence or two."""
-        return " ".join(self.sentence(ANSWERS) for _ in range(self.rng.choice((1, 1, 1, 2))))
+        return " ".join(self.sentence(ANSWERS) for _ in range(self.rng.choice((1, 1, 1, 1, 2))))
 
     def sound(self) -> list[dict[str, Any]]:
         """The turns of a row with nothing wrong."""

@@ -6,6 +6,7 @@ it ends, and an interrupt of the terminal is left to it.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -26,6 +27,9 @@ from tunewright.data.config import DataConfig
 
 _WAITING_TASKS = 2
 """For each process, besides the one it is at."""
+
+_OBJECTS_BEFORE_COLLECTION = 500_000
+"""Rows make no circles of references, so looking for some after every 700 objects finds none."""
 
 AnyBlock = LineBlock | RecordBlock
 
@@ -132,6 +136,7 @@ class _Raised:
 def _start(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the other cores have their own
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(*arguments)
 
