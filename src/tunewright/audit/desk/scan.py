@@ -260,9 +260,7 @@ class _Scan:
             raise self._none_usable()
         findings = [*self._rejections(), *self._of_row_checks(), *self._of_set_checks()]
         findings = [
-            with_data(
-                finding, self._setup.data, self._options.folder, self._setup.into_one_file
-            )
+            with_data(finding, self._setup.data, self._options.folder, self._setup.into_one_file)
             for finding in findings
         ]
         findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
