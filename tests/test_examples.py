@@ -14,7 +14,9 @@ import pytest
 from tests.conftest import make_rows
 from tunewright.data.prepare import PrepareData
 from tunewright.workers.base import Context
+from tunewright.workflow.check import check_desk
 from tunewright.workflow.config import ProjectConfig, load_project_config
+from tunewright.workflow.desk import Desk
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FILES = sorted(EXAMPLES.glob("*.yaml"))
@@ -99,6 +101,38 @@ def _numbered(count: int) -> list[tuple[int, tuple[str, str]]]:
     return [(n, (f"{text} {n}", label)) for n, (text, label) in enumerate(make_rows(count, seed=6))]
 
 
+def mixture_by_time(folder: Path) -> None:
+    for name, count, seed in (("tickets", 900, 7), ("forum", 100, 8)):
+        rows = [
+            (text, label, f"2026-{1 + n % 12:02}-{1 + n % 28:02}")
+            for n, (text, label) in enumerate(make_rows(count, seed=seed))
+        ]
+        write_table(folder / f"{name}.csv", ["text", "label", "written"], rows)
+
+
+def chat(folder: Path) -> None:
+    for name, count in (("chats", 30), ("chats-held-out", 5)):
+        rows = [
+            {
+                "dialogue": [
+                    {"role": "user", "content": f"What about {text} ({name})?"},
+                    {"role": "assistant", "content": f"That is a matter of {label}."},
+                ]
+            }
+            for text, label in make_rows(count, seed=len(name))
+        ]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+
+
+def tags(folder: Path) -> None:
+    lines = [f"Anna B-person\nsees O\nTown{n} B-place\n\n" for n in range(20)]
+    (folder / "news.conll").write_text("".join(lines), encoding="utf-8")
+
+
+CHECKED: dict[str, Callable[[Path], None]] = {"chat": chat, "tags": tags}
+"""Examples of tasks that cannot be run yet: their data is checked."""
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "minimal": minimal,
     "headerless": headerless,
@@ -107,11 +141,29 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "few-rows": few_rows,
     "search": minimal,
     "hub-model": minimal,
+    "mixture-by-time": mixture_by_time,
 }
 
 
 def test_every_example_has_data() -> None:
-    assert set(MAKERS) == {file.stem for file in FILES}
+    assert set(MAKERS) | set(CHECKED) == {file.stem for file in FILES}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_its_data_is_checked(name: str, tmp_path: Path) -> None:
+    CHECKED[name](tmp_path)
+    project = tmp_path / "tunewright.yaml"
+    project.write_text((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    found = check_desk(Desk.open([project]), processes=1).scan
+    assert found.rows_used == found.rows_read > 0
+    assert [finding.check for finding in found.findings if finding.severity == "error"] == []
+
+
+def test_the_mixture_draws_more_of_the_small_set_and_tests_the_latest(tmp_path: Path) -> None:
+    mixture_by_time(tmp_path)
+    found = prepare("mixture-by-time", tmp_path / "study")
+    small = next(part for part in found["mixture"] if part["name"] == "forum.csv")
+    assert small["share"] > 0.15
 
 
 @pytest.mark.parametrize("name", MAKERS)
