@@ -149,7 +149,7 @@ def against_truth(
         return {
             "dev_rows_left_alone": int(kept.sum()),
             **{
-                name: effect(compare_arms(other, base, dataset, kept))
+                name: effect(compare_arms(other, base, dataset, only=kept))
                 for name, other in zip(names, others, strict=True)
             },
             "score_with_noise": share_right(base, dataset.fit.targets[dataset.scored_rows], kept),
