@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tunewright.core.errors import ModelError, TunewrightError
-from tunewright.models.faults import not_loaded
-from tunewright.models.safety import check_model_folder, writes_text
+from tunewright.models.safety import check_model_folder
+from tunewright.models.writing import load_writing_model
 
 _ROWS = 64
 """Prompts times answers that are computed at once."""
@@ -50,7 +49,7 @@ class CausalModel:
 
     def __init__(self, folder: Path) -> None:
         check_model_folder(folder)
-        self._model, self.tokenizer = _load(folder)
+        self._model, self.tokenizer = load_writing_model(folder)
         config = self._model.config
         limits = [getattr(config, name, None) for name in _LIMITS]
         limits.append(int(min(getattr(self.tokenizer, "model_max_length", _NO_LIMIT), _NO_LIMIT)))
@@ -232,44 +231,3 @@ def _padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
         ids[place, : len(row)] = torch.tensor(list(row))
         real[place, : len(row)] = 1
     return ids, real
-
-
-def _load(folder: Path) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    path = str(folder)
-    if not writes_text(folder):
-        raise ModelError(
-            "this model writes no text",
-            file=folder / "config.json",
-            expected="a causal language model",
-            fix="name the folder of one under `model:`",
-        )
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False, use_fast=True
-        )
-    except (MemoryError, TunewrightError):
-        raise
-    except Exception as problem:  # whatever a family's own code makes of a folder it cannot read
-        raise not_loaded(problem, folder) from problem
-    model, info = loaded
-    missing = sorted(map(str, info.get("missing_keys", [])))
-    if missing:
-        raise ModelError(
-            "weights of this model are missing",
-            file=folder,
-            found=f"{len(missing)} tensors, the first is {missing[0]}",
-            fix="download the model again",
-        )
-    return model.eval(), tokenizer

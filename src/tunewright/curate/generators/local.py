@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tunewright.core.errors import ModelError, TunewrightError
+from tunewright.core.errors import ModelError
 from tunewright.curate.generators.base import Generated, Settings
-from tunewright.models.faults import not_loaded
 from tunewright.models.safety import check_model_folder
+from tunewright.models.writing import load_writing_model
 
-_EXPECTED = "a causal language model, or one with encoder and decoder, that transformers knows"
 _BATCH_ROWS = {"cpu": 8, "cuda": 64}
 _UNLIMITED = 1_000_000
 _TAIL_TOKENS = 32
@@ -43,7 +42,9 @@ class LocalModel:
         check_model_folder(folder)
         self._folder = folder
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._model, self._tokenizer = _load(folder, self._device)
+        self._model, self._tokenizer = load_writing_model(
+            folder, two_sequences=True, device=self._device
+        )
         self._encodes = bool(self._model.config.is_encoder_decoder)
         self._ends = _end_tokens(self._model, self._tokenizer)
         pad = self._tokenizer.pad_token_id
@@ -226,57 +227,6 @@ def _drawing(seeds: Sequence[int], temperature: float) -> Any:
     from transformers import LogitsProcessorList
 
     return LogitsProcessorList([_Drawing(seeds, temperature)] if temperature > 0 else [])
-
-
-def _load(folder: Path, device: str) -> tuple[Any, Any]:
-    from transformers import (
-        AutoConfig,
-        AutoModelForCausalLM,
-        AutoModelForSeq2SeqLM,
-        AutoTokenizer,
-    )
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    path = str(folder)
-    try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        loaded: Any = kind.from_pretrained(
-            path,
-            config=config,
-            dtype=torch.bfloat16 if device == "cuda" else torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False, use_fast=True
-        )
-    except (MemoryError, TunewrightError):
-        raise
-    except Exception as problem:  # whatever a family's own code makes of a folder it cannot read
-        raise _unloadable(problem, folder) from problem
-    model, info = loaded
-    missing = sorted(map(str, info.get("missing_keys", [])))
-    if missing:
-        raise ModelError(
-            "this model has no head that writes text",
-            file=folder,
-            found=f"{len(missing)} tensors missing, the first is {missing[0]}",
-            expected=_EXPECTED,
-            fix="name the folder of a model that writes text",
-        )
-    return model.eval().to(device), tokenizer
-
-
-def _unloadable(problem: Exception, folder: Path) -> ModelError:
-    told = not_loaded(problem, folder)
-    if told.expected is not None and "encoder such as" in told.expected:
-        told.expected = _EXPECTED
-        told.fix = "name the folder of a model that writes text, or download this one again"
-    return told
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
