@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tunewright.audit.base import Finding, Row
+from tunewright.audit.base import Finding, Row, Severity
 from tunewright.audit.desk.words import argument_pieces, words_of
 from tunewright.core.lazy import lazy
+from tunewright.core.units import format_count
 from tunewright.data.content import Content, Labelled, Piece
 from tunewright.data.example import Source
 from tunewright.data.normalise import normalise
@@ -217,3 +218,25 @@ class SetCheck(ABC):
 def finding_of(marked: Marked, **values: Any) -> Finding:
     """A finding with the count and the first rows of its marks."""
     return Finding(count=marked.count, rows=marked.rows, **values)
+
+
+Told = tuple[Severity, str, str, str, str]
+"""Severity, what the rows are or do, its likely cost, what to do, and the repair ('' without)."""
+
+
+def told_findings(tally: Tally, told: Mapping[str, Told]) -> list[Finding]:
+    """A finding for each name with marks, in the order of the table of words."""
+    return [
+        finding_of(
+            marked,
+            check=name,
+            severity=severity,
+            message=f"{format_count(marked.count, 'row')} {what}",
+            consequence=consequence,
+            fix=fix,
+            repair=f"tunewright clean DATA --apply {repair}" if repair else "",
+            numbers={"rows_by_split": dict(marked.by_split)},
+        )
+        for name, (severity, what, consequence, fix, repair) in told.items()
+        if (marked := tally.marked.get(name)) is not None
+    ]

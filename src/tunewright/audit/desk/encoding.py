@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from tunewright.audit.base import Finding, Severity
-from tunewright.audit.desk.base import DeskRow, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.base import DeskRow, Mark, RowCheck, Tally, Told, told_findings
 from tunewright.core.units import format_count
 from tunewright.data.values import shown
 
@@ -99,20 +99,11 @@ class Encoding(RowCheck):
                     yield Mark(finding=finding, detail=f"{piece.field}: {what}")
 
     def findings(self, tally: Tally) -> list[Finding]:
-        return [
-            finding_of(
-                tally.marked[name],
-                check=name,
-                severity=severity,
-                message=f"{format_count(tally.marked[name].count, 'row')} with {what}",
-                consequence=consequence,
-                fix=fix,
-                repair=f"tunewright clean DATA --apply {repair}" if repair else "",
-                numbers={"rows_by_split": dict(tally.marked[name].by_split)},
-            )
+        told: dict[str, Told] = {
+            name: (severity, f"with {what}", consequence, fix, repair)
             for name, severity, what, consequence, fix, repair in _FINDINGS
-            if name in tally.marked
-        ]
+        }
+        return told_findings(tally, told)
 
 
 _FINDINGS: tuple[tuple[str, Severity, str, str, str, str], ...] = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from tunewright.audit.base import Finding, Row
-from tunewright.audit.desk.base import DeskRow, DeskSetup, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.base import DeskRow, DeskSetup, Mark, RowCheck, Tally, told_findings
 from tunewright.audit.desk.structure_findings import FINDINGS
 from tunewright.core.units import format_count, format_percent
 from tunewright.data.content import (
@@ -177,22 +177,7 @@ class Structure(RowCheck):
             self.samples.append((kind, source.file, source.row, source.line))
 
     def findings(self, tally: Tally) -> list[Finding]:
-        found = []
-        for name, (severity, what, consequence, fix, repair) in FINDINGS.items():
-            if name in tally.marked:
-                marked = tally.marked[name]
-                found.append(
-                    finding_of(
-                        marked,
-                        check=name,
-                        severity=severity,
-                        message=f"{format_count(marked.count, 'row')} {what}",
-                        consequence=consequence,
-                        fix=fix,
-                        repair=f"tunewright clean DATA --apply {repair}" if repair else "",
-                        numbers={"rows_by_split": dict(marked.by_split)},
-                    )
-                )
+        found = told_findings(tally, FINDINGS)
         return [*found, *_unmarked_ends(tally), *_mixed_kinds(tally)]
 
 

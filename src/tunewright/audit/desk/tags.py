@@ -13,7 +13,16 @@ from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from tunewright.audit.base import Finding, Row
-from tunewright.audit.desk.base import DROP, DeskRow, DeskSetup, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.base import (
+    DROP,
+    DeskRow,
+    DeskSetup,
+    Mark,
+    RowCheck,
+    Tally,
+    Told,
+    told_findings,
+)
 from tunewright.audit.desk.words import Sample
 from tunewright.core.units import format_count
 from tunewright.data.content import Spanned, Tagged
@@ -200,20 +209,11 @@ class Tags(RowCheck):
         self.samples.append(("entities", *place, text.lower(), found))
 
     def findings(self, tally: Tally) -> list[Finding]:
-        found = [
-            finding_of(
-                tally.marked[name],
-                check=name,
-                severity=severity,
-                message=f"{format_count(tally.marked[name].count, 'row')} {what}",
-                consequence=consequence,
-                fix=fix,
-                repair=DROP if severity != "info" and name != "tag_numbers" else "",
-                numbers={"rows_by_split": dict(tally.marked[name].by_split)},
-            )
-            for name, (severity, what, consequence, fix) in _FINDINGS.items()
-            if name in tally.marked
-        ]
+        told: dict[str, Told] = {
+            name: (*words, "drop" if words[0] != "info" and name != "tag_numbers" else "")
+            for name, words in _FINDINGS.items()
+        }
+        found = told_findings(tally, told)
         return [*found, *_scheme_findings(tally), *_consistency(tally)]
 
 

@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from tunewright.audit.base import Finding, Severity
-from tunewright.audit.desk.base import DeskRow, Mark, RowCheck, Tally, finding_of
+from tunewright.audit.desk.base import DeskRow, Mark, RowCheck, Tally, told_findings
 from tunewright.audit.desk.personal import without_personal
-from tunewright.core.units import format_count
 from tunewright.data.content import (
     ASSISTANT,
     ROLES,
@@ -89,20 +88,7 @@ class Turns(RowCheck):
                 )
 
     def findings(self, tally: Tally) -> list[Finding]:
-        return [
-            finding_of(
-                tally.marked[name],
-                check=name,
-                severity=severity,
-                message=f"{format_count(tally.marked[name].count, 'row')} {what}",
-                consequence=consequence,
-                fix=fix,
-                repair=f"tunewright clean DATA --apply {repair}" if repair else "",
-                numbers={"rows_by_split": dict(tally.marked[name].by_split)},
-            )
-            for name, (severity, what, consequence, fix, repair) in _FINDINGS.items()
-            if name in tally.marked
-        ]
+        return told_findings(tally, _FINDINGS)
 
 
 @lru_cache(maxsize=4096)
