@@ -30,6 +30,20 @@ def chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestFiles:
+    def test_rows_without_a_label_are_not_used(
+        self, tunewright: Tunewright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An empty cell is no label, as in a project."""
+        monkeypatch.chdir(tmp_path)
+        labels = ["here", "there", "here", "there", "", " "]
+        rows = [f"this is the text number {n},{labels[n % 6]}" for n in range(60)]
+        Path("a.csv").write_text("\n".join(["text,label", *rows, ""]))
+        ended = tunewright("check", "a.csv", "--out", "found")
+        assert ended.code == 0
+        assert "60 rows read: 40 train; 20 not used" in ended.out
+        assert "20 rows have no label" in ended.out
+        assert "2 labels:" in ended.out
+
     def test_findings_with_their_repair(self, tunewright: Tunewright, chat: Path) -> None:
         ended = tunewright("check", "chat.jsonl", "--out", "found")
         assert ended.code == 0

@@ -91,6 +91,8 @@ def test_labels_are_proposed_confirmed_and_changed(folder: Path, tunewright: Tun
     ended = tunewright(*arguments)
     assert ended.code == 0, ended.err
     assert "4 labels may be wrong; nothing was changed" in ended.out
+    confirm = "--apply relabel --confirm u.csv.changes.jsonl --out u.csv"
+    assert f"2. tunewright clean t.csv {confirm}" in ended.out
     assert not Path("u.csv").exists()
     proposal = Path("u.csv.changes.jsonl")
     agreed = proposal.read_text().splitlines()[1:]

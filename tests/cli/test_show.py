@@ -83,6 +83,7 @@ def test_one_row(folder: Path, tunewright: Tunewright) -> None:
     assert out.count("✂") == 2
     ended = tunewright("show", "chat.jsonl", "--model", "model", "--row", "99")
     assert ended.code == 3 and "there is no such row" in ended.err
+    assert f"a row of the {len(ROWS) + 40} that there are" in ended.err
 
 
 def test_which_template_is_used_is_said(folder: Path, tunewright: Tunewright) -> None:

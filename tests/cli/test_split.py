@@ -38,6 +38,7 @@ def test_split_and_verify(folder: Path, tunewright: Tunewright) -> None:
     test.write_text(test.read_text().replace("It is 29.", "It is 30."))
     ended = tunewright("split", "parts", "--verify")
     assert ended.code == 4
+    assert ended.err.count("it was changed after the split") == 1
     assert "test.jsonl: it was changed after the split" in "\n".join(said(ended))
 
 

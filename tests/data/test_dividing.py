@@ -105,6 +105,15 @@ def test_dev_comes_before_test_in_time(tmp_path: Path) -> None:
     assert [parts[name]["rows"] for name in ("train", "dev", "test")] == [600, 200, 200]
 
 
+def test_a_row_that_comes_to_the_test_set_with_a_later_one_is_told(tmp_path: Path) -> None:
+    rows = [("text number 299", "b", "2024-01-01"), *days(300)]
+    table(tmp_path / "a.csv", rows, "text,label,day")
+    _, splits, told = prepared(tmp_path, split_by="time", time="day")
+    assert splits["proof"]["parts"]["test"]["first"] == "2024-01-01"
+    kept = "test: of these, 1 is older or has no time, and kept with a later row"
+    assert any(kept in text for text in told)
+
+
 def test_rows_without_a_time_stay_in_train_and_are_told(tmp_path: Path) -> None:
     rows = [*days(300), ("untimed one", "a", ""), ("untimed two", "b", "soon")]
     table(tmp_path / "a.csv", rows, "text,label,day")

@@ -80,6 +80,25 @@ def test_not_a_folder_with_files_of_a_person(small_project: Path) -> None:
     refuse(small_project, "files that are not a study's")
 
 
+def test_what_a_check_of_rows_has_left_will_do(small_project: Path) -> None:
+    """A project that has no runs yet, or had another task, was checked before."""
+    found = small_project.parent / "kept" / "data"
+    (found / "findings").mkdir(parents=True)
+    (found / "audit.json").write_text("{}")
+    put(small_project, "kept")
+    _, watch = run(small_project, until="data")
+    assert watch.done == ["data"]
+
+
+def test_not_what_a_check_left_with_files_of_a_person(small_project: Path) -> None:
+    found = small_project.parent / "kept" / "data"
+    found.mkdir(parents=True)
+    for name in ("audit.json", "photograph.png"):
+        (found / name).write_text("mine")
+    put(small_project, "kept")
+    refuse(small_project, "files that are not a study's")
+
+
 def test_not_a_file(small_project: Path) -> None:
     (small_project.parent / "notes").write_text("mine")
     put(small_project, "notes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def run(options: CleanOptions, *, force: bool, as_json: bool) -> None:
     refuse_other_format(out, inputs.format)
     findings = _findings(desk, options.findings)
     if "relabel" in names and options.confirm is None:
-        _propose(desk, out, findings, force=force, as_json=as_json)
+        _propose(desk, out, options, force=force, as_json=as_json)
         return
     result = clean(
         CleanJob(
@@ -138,13 +139,13 @@ def _undo(options: CleanOptions, *, force: bool, as_json: bool) -> None:
     console.print(f"{names}: {format_count(result.rows, 'row')} given back {how}", markup=False)
 
 
-def _propose(
-    desk: Desk, out: Path, findings: tuple[Path, ...], *, force: bool, as_json: bool
-) -> None:
+def _propose(desk: Desk, out: Path, options: CleanOptions, *, force: bool, as_json: bool) -> None:
     from tunewright.curate.inputs import Inputs
     from tunewright.curate.suspicions import propose_labels
 
-    proposal = propose_labels(Inputs(desk.data, desk.folder, desk.seed), findings, out, force=force)
+    inputs = Inputs(desk.data, desk.folder, desk.seed)
+    findings = _findings(desk, options.findings)
+    proposal = propose_labels(inputs, findings, out, force=force)
     if as_json:
         print_json({"proposal": str(proposal.path), "changes": proposal.changes})
         return
@@ -154,6 +155,18 @@ def _propose(
     console.print(
         Text(
             f"1. Look through {proposal.path}, and delete every line that you do not agree with.\n"
-            f"2. tunewright clean ... --apply relabel --confirm {proposal.path} --out {out}"
-        )
+            f"2. {_confirming(options, proposal.path, out)}"
+        ),
+        soft_wrap=True,
     )
+
+
+def _confirming(options: CleanOptions, changes: Path, out: Path) -> str:
+    """The command that applies the labels, with all repairs that were named."""
+    words = ["tunewright", "clean", *options.data, "--apply", options.apply or "relabel"]
+    words += ["--confirm", str(changes), "--out", str(out)]
+    words += [] if options.findings is None else ["--findings", str(options.findings)]
+    words += [] if options.schema is None else ["--schema", options.schema]
+    for pair in options.columns or ():
+        words += ["--map", pair]
+    return shlex.join(words)

@@ -66,7 +66,7 @@ def _show_judged(judged: Judged) -> None:
                 told(judged.judge, end).removesuffix(" points") for end in (entry.low, entry.high)
             )
             against = f"{told(judged.judge, entry.difference)} ({low} to {high})"
-        p = "" if entry.p_corrected is None else f"{entry.p_corrected:.3f}"
+        p = "" if entry.p_corrected is None else _shown_p(entry.p_corrected)
         style = "green" if entry.name == judged.winner else None
         table.add_row(entry.name, shown, against, p, escape(entry.about), style=style)
     console.print(table)
@@ -77,3 +77,7 @@ def _show_judged(judged: Judged) -> None:
             style="dim",
             markup=False,
         )
+
+
+def _shown_p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

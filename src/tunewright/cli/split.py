@@ -88,11 +88,11 @@ def _verify(options: SplitOptions, *, as_json: bool) -> None:
         )
     result = verify_split(Path(options.data[0]))
     if result.problems:
-        first = result.problems[0]
+        first, *others = result.problems
         raise GateError(
             first.what,
             file=Path(options.data[0]) / first.file,
-            found="; ".join(f"{p.file}: {p.what}" for p in result.problems),
+            found="; ".join(f"{p.file}: {p.what}" for p in result.problems) if others else None,
             expected="the parts as they were divided, with nothing in common",
             fix="put the files back, or divide the original again",
         )

@@ -307,7 +307,8 @@ def _about_rows(table: _Table) -> list[str]:
         sentences.append(f"the columns and counts are from the first {seen}; there are more")
     if table.rejected:
         count = format_count(table.rejected, "row")
-        sentences.append(f"{count} could not be read; `tunewright check` lists them")
+        them = "it" if table.rejected == 1 else "them"
+        sentences.append(f"{count} could not be read; `tunewright check` lists {them}")
     return sentences
 
 

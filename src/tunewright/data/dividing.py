@@ -106,6 +106,16 @@ def latest_rows(
             "info",
         )
     ]
+    earlier = int((cut.held & (np.array(points, dtype=np.int64) < cut.time)).sum())
+    if earlier:
+        rows = "1 is older or has" if earlier == 1 else f"{earlier:,} are older or have"
+        told.append(
+            (
+                f"{part}: of these, {rows} no time, and kept with a later row of the same "
+                "question or group",
+                "info",
+            )
+        )
     if times.untimed:
         example = f", for instance {shown(times.example)}" if times.example else ""
         told.append(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tunewright.core.errors import ConfigError, DataError
 from tunewright.core.units import format_count
+from tunewright.data.carried import CARRIED
 from tunewright.data.config import CLASSIFICATION, DataConfig
 from tunewright.data.detect import Detection, detect
 from tunewright.data.names import LABEL_NAMES, SURE_LABEL_NAMES, rank_of
@@ -345,7 +346,7 @@ def _about_columns(
     told = f": {', '.join(moved)}" if moved else ""
     sentences = [f"rows are read as {best.schema}{told}, because {best.match.reason}"]
     used = schema(_pinned(schema, columns, table)).used_columns()
-    rest = [column.name for column in table if column.name not in used]
+    rest = [column.name for column in table if column.name not in {*used, CARRIED}]
     if rest:
         column = "column is" if len(rest) == 1 else "columns are"
         sentences.append(f"the {column} not used: {shown_list(rest)}")

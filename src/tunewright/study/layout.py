@@ -19,6 +19,8 @@ _NOBODYS = frozenset(
 """What systems leave in a folder that is empty to a person."""
 _OURS_EARLY = re.compile(r"(run|worker)\.lock|worker\.log")
 """What a run makes before its ledger."""
+_CHECKED = frozenset({"audit.json", "check.html", "findings", "rejected.jsonl"})
+"""What `check` leaves in the folder of the data of a project that has no runs."""
 _NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 """Nothing is there; where nothing can be either, the first write says so."""
 _NAMES_SHOWN = 5
@@ -112,6 +114,8 @@ class StudyLayout:
         if {self.ledger.name, self.lock_file.name} & set(names):
             return
         others = [name for name in names if not _OURS_EARLY.fullmatch(name)]
+        if others == [self.data.name] and self._is_checked():
+            return
         if others:
             more = ", ..." if len(others) > _NAMES_SHOWN else ""
             raise ConfigError(
@@ -123,6 +127,14 @@ class StudyLayout:
                 "replaces and removes files in it",
                 fix=_ANOTHER_FOLDER,
             )
+
+    def _is_checked(self) -> bool:
+        """Whether the folder of the data holds what `check` has found, and nothing else."""
+        if not self.data.is_dir() or self.data.is_symlink():
+            return False
+        with reading(self.data):
+            names = set(os.listdir(self.data)) - _NOBODYS
+        return "audit.json" in names and names <= _CHECKED
 
     def refuse_unreadable(self) -> None:
         """Refuse a folder that is there but cannot be looked into.

@@ -114,12 +114,16 @@ def show(desk: Desk, *, rows: int, row: int | None = None) -> Shown:
         ModelError: when the tokenizer or the template cannot be used.
     """
     found = list(_chosen(desk, rows, row))
+    if not found and row is None:
+        raise DataError("there are no rows", fix="name a file with rows")
     if not found:
+        last = sum(1 for _ in desk.rows())
         raise DataError(
-            "there is no such row" if row is not None else "there are no rows",
-            field=None if row is None else "--row",
-            found=None if row is None else str(row),
-            fix="name a row that the file has" if row is not None else "name a file with rows",
+            "there is no such row",
+            field="--row",
+            found=str(row),
+            expected=f"a row of the {last:,} that there are, counted from 1",
+            fix="name a row that the file has",
         )
     if issubclass(desk.schema.holds[0], WRITTEN):
         return _written(desk, found)

@@ -14,8 +14,10 @@ from tunewright.data.schemas.base import (
     Match,
     Schema,
     TaskName,
+    UnusableRowError,
 )
 from tunewright.data.schemas.cells import text_of
+from tunewright.data.values import shown
 
 
 class Classification(Schema):
@@ -37,7 +39,10 @@ class Classification(Schema):
         return None
 
     def read(self, values: Mapping[str, object]) -> Labelled:
-        label = text_of(values, self.columns["label"], required="missing_label").strip()
+        column = self.columns["label"]
+        label = text_of(values, column, required="missing_label").strip()
+        if not label:
+            raise UnusableRowError("missing_label", f"the column {shown(column)} is empty")
         texts = {
             column: text_of(values, column, required=None)
             for name, column in self.columns.items()
@@ -51,5 +56,7 @@ class Classification(Schema):
         columns = [column for name, column in self.columns.items() if name != "label"]
         if len(columns) != len(content.texts):
             raise CannotHoldError(f"the row has {len(content.texts)} texts, not {len(columns)}")
+        if not content.label.strip():
+            raise CannotHoldError(f"{self.name} needs a label, and the row has none")
         texts = dict(zip(columns, content.texts.values(), strict=True))
         return {**texts, self.columns["label"]: content.label}
