@@ -170,7 +170,7 @@ def test_folders_and_pairs_of_files_are_sources_too(write: Write, tmp_path: Path
     write("a.de", "eins\n")
     write("b.en", "one\n")
     config = DataConfig(
-        train="a.de+b.en", row_schema="parallel", columns={"source": "text", "target": "label"}
+        train="a.de+b.en", row_schema="parallel", columns={"source": "de", "target": "en"}
     )
     change(tmp_path, "", "t.jsonl", config=config, to="parallel")
     row = json.loads((tmp_path / "t.jsonl").read_text())

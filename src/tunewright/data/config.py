@@ -112,7 +112,7 @@ class DataConfig(Config):
 
     row_schema: str = CLASSIFICATION
     """How a row is laid out: `classification` (a text and a label), `alpaca`, `sharegpt`,
-    `messages`, `prompt_completion`, ... (docs/data.md lists them)."""
+    `messages`, `prompt_completion`, ... (docs/schemas.md lists them)."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Field of the row schema to the column that holds it, where the names differ. For

@@ -133,7 +133,7 @@ class StudyLayout:
         if not self.data.is_dir() or self.data.is_symlink():
             return False
         with reading(self.data):
-            names = set(os.listdir(self.data)) - _NOBODYS
+            names = {path.name for path in self.data.iterdir()} - _NOBODYS
         return "audit.json" in names and names <= _CHECKED
 
     def refuse_unreadable(self) -> None:

@@ -56,7 +56,7 @@ class Classification(Schema):
         columns = [column for name, column in self.columns.items() if name != "label"]
         if len(columns) != len(content.texts):
             raise CannotHoldError(f"the row has {len(content.texts)} texts, not {len(columns)}")
-        if not content.label.strip():
+        if not (content.label or "").strip():
             raise CannotHoldError(f"{self.name} needs a label, and the row has none")
         texts = dict(zip(columns, content.texts.values(), strict=True))
         return {**texts, self.columns["label"]: content.label}
