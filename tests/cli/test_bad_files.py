@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import bz2
 import pickle
 from pathlib import Path
 
@@ -42,7 +42,7 @@ BAD_FILES: dict[str, tuple[bytes | None, list[str]]] = {
         bytes(range(256)) * 300,
         ["train.csv: the file is not text", "control characters", "CSV"],
     ),
-    "gzip": (gzip.compress(table(GOOD)), ["the file is not text", "a gzip archive", "unpack it"]),
+    "bzip2": (bz2.compress(table(GOOD)), ["the file is not text", "a bzip2 archive", "unpack it"]),
     "spreadsheet": (
         b"PK\x03\x04" + b"\0" * 26 + b"xl/workbook.xml" + b"\0" * 99,
         ["the file is not text", "spreadsheet", "save it as CSV"],

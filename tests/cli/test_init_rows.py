@@ -61,7 +61,7 @@ def test_the_file_is_for_people(tunewright: Tunewright, tmp_path: Path) -> None:
     text = (tmp_path / "tunewright.yaml").read_text()
     assert "  columns:   # field of a row: the column that holds it\n" in text
     assert "    instruction: Aufgabe   # what is to be done\n" in text
-    assert "    output: Antwort        # the answer\n" in text
+    assert "    output: Antwort        # the answer" in text
     assert "is for `task: classify` so far" in text
     assert "  # group: customer" in text
     written = yaml.safe_load(text)

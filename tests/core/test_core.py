@@ -109,11 +109,18 @@ class TestFiles:
         assert read_json(path) == {"é": 1}
         assert list(path.parent.iterdir()) == [path]
 
-    def test_a_failed_write_leaves_the_old_file(self, tmp_path: Path) -> None:
+    def test_a_failed_write_leaves_the_old_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         path = tmp_path / "file.txt"
         write_text(path, "old")
-        with pytest.raises(UnicodeEncodeError):
-            write_text(path, "\ud800")
+
+        def full(*arguments: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(StudyError):
+            write_text(path, "new")
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 

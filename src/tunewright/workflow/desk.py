@@ -153,9 +153,18 @@ def _project(targets: Sequence[str | Path]) -> Project | None:
             )
         return Project.load()
     path = Path(targets[0])
-    if len(targets) > 1 or not (path.suffix.lower() in _SUFFIXES or _holds_project(path)):
+    meant = path.suffix.lower() in _SUFFIXES or _holds_project(path) or _is_empty(path)
+    if len(targets) > 1 or not meant:
         return None
     return Project.load(path)
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether this is a folder without any data: then a project was looked for in it."""
+    try:
+        return path.is_dir() and next(path.iterdir(), None) is None
+    except OSError:
+        return False  # which the reading of data tells of
 
 
 def _holds_project(path: Path) -> bool:
