@@ -192,3 +192,13 @@ def test_tango_from_shares_is_tango_from_counts(b: int, c: int) -> None:
     variance = float(tango_variance(difference, discordance, margin))
     expected = tango_score(b, c, n, margin)
     assert (float(difference) - margin) * np.sqrt(n / variance) == pytest.approx(expected)
+
+
+def test_the_simulated_test_sets_do_not_depend_on_who_is_cheaper() -> None:
+    right, _ = many()
+    comparisons = compare(right, CONFIG)
+    names = ["far", "near", "a", "b", "majority"]
+    world = World.of(names, comparisons, 3_080)
+    turned = World.of(names[::-1], comparisons, 3_080)
+    scores, others = (w.means + w.noise @ w.root for w in (world, turned))
+    assert np.allclose(scores, others[:, ::-1])

@@ -72,9 +72,9 @@ class World:
     contenders: int
     """How many of the K candidates the rule walks over; they come first."""
     means: Floats
-    """[K]: score less that of the first candidate."""
+    """[K]: score less that of one of the candidates."""
     root: Floats
-    """[K, K]: symmetric root of the covariance of one item's scores, less the first one's."""
+    """[K, K]: symmetric root of the covariance of one item's scores, less that candidate's."""
     variances: Floats
     """[K, K]: variance of one item's difference between two candidates."""
     units: float
@@ -91,9 +91,12 @@ class World:
         comparisons: Mapping[tuple[str, str], Comparison],
         items: int,
     ) -> World:
-        """The world in which what was observed is true."""
-        named = dict.fromkeys(name for pair in comparisons for name in pair)
-        names = [*ranked, *(name for name in named if name not in ranked)]
+        """The world in which what was observed is true.
+
+        Everything is drawn by the candidates' names and put in their order afterwards: which of two
+        is measured to be cheaper moves the walk alone, not the test sets on which it is walked.
+        """
+        names = sorted({name for pair in comparisons for name in pair})
         count = len(names)
         means, variances = np.zeros(count), np.zeros((count, count))
         for i, a in enumerate(names):
@@ -102,15 +105,18 @@ class World:
                     variances[i, j] = items * comparisons[a, b].standard_error ** 2
             if i:
                 means[i] = comparisons[a, names[0]].difference
+        noise = np.random.default_rng(_SEED).standard_normal((_DRAWS, count))
+        walked = [*ranked, *(name for name in names if name not in ranked)]
+        order = [names.index(name) for name in walked]
         some = next(iter(comparisons.values()))
         return cls(
             contenders=len(ranked),
-            means=means,
-            root=_root(variances),
-            variances=variances,
+            means=means[order],
+            root=_root(variances)[np.ix_(order, order)],
+            variances=variances[np.ix_(order, order)],
             units=some.units / items,
             right_wrong=some.test == MCNEMAR,
-            noise=np.random.default_rng(_SEED).standard_normal((_DRAWS, count)),
+            noise=noise[:, order],
         )
 
     def settled_share(self, size: int, config: DecisionConfig) -> float:
