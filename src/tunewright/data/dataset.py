@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,16 +47,26 @@ class Part:
         return len(self.ids)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dataset:
-    """The examples of a study."""
+class _Rows(Protocol):
+    """What dividing needs of the rows that are not test."""
 
-    content_hash: str
-    labels: list[str]
-    fit: Part
-    test: Part
+    @property
+    def is_dev(self) -> np.ndarray: ...
+
+    @property
+    def folds(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+
+class Divided:
+    """Which rows are fitted and which are scored, whatever the rows are."""
+
+    __slots__ = ()
+
+    fit: _Rows
     seed: int
-    """Of the nested orders."""
+    content_hash: str
 
     @property
     def uses_folds(self) -> bool:
@@ -85,6 +95,18 @@ class Dataset:
         return np.sort(np.concatenate([scored for _, _, scored in self.holdouts]))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset(Divided):
+    """The examples of a study."""
+
+    content_hash: str
+    labels: list[str]
+    fit: Part
+    test: Part
+    seed: int
+    """Of the nested orders."""
+
+
 def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
     """Read the prepared data of a study.
 
@@ -96,17 +118,7 @@ def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
         DataError: when nothing has been prepared, or what has been is damaged.
         StudyError: when the folder holds other data than expected.
     """
-    splits = read_json(folder / SPLITS_FILE)
-    if not isinstance(splits, dict) or not splits.keys() >= _HELD:
-        raise _damaged(folder / SPLITS_FILE, "not what a run writes there")
-    if expected_hash is not None and splits["content_hash"] != expected_hash:
-        raise StudyError(
-            "the study holds other data than this step was planned for",
-            file=folder,
-            found=str(splits["content_hash"]),
-            expected=expected_hash,
-            fix="run `tunewright run` again",
-        )
+    splits = read_splits(folder, _HELD, expected_hash)
     labels: list[str] = splits["labels"]
     columns = example_columns(folder / EXAMPLES_FILE)
     try:
@@ -118,11 +130,32 @@ def load_dataset(folder: Path, expected_hash: str | None = None) -> Dataset:
             seed=int(splits["seed"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as problem:
-        raise _damaged(folder, f"{type(problem).__name__}: {problem}") from problem
+        raise damaged(folder, f"{type(problem).__name__}: {problem}") from problem
 
 
 _HELD = {"content_hash", "labels", "seed", "dev", "folds"}
 """What `splits.json` holds."""
+
+
+def read_splits(folder: Path, held: set[str], expected_hash: str | None) -> dict[str, Any]:
+    """`splits.json` of a study's `data` folder, which must have these keys and that content.
+
+    Raises:
+        DataError: when it is missing, or not what a run writes.
+        StudyError: when it is that of other data than expected.
+    """
+    splits = read_json(folder / SPLITS_FILE)
+    if not isinstance(splits, dict) or not splits.keys() >= held:
+        raise damaged(folder / SPLITS_FILE, "not what a run writes there")
+    if expected_hash is not None and splits["content_hash"] != expected_hash:
+        raise StudyError(
+            "the study holds other data than this step was planned for",
+            file=folder,
+            found=str(splits["content_hash"]),
+            expected=expected_hash,
+            fix="run `tunewright run` again",
+        )
+    return splits
 
 
 def example_columns(path: Path) -> dict[str, list[Any]]:
@@ -136,14 +169,15 @@ def example_columns(path: Path) -> dict[str, list[Any]]:
         with path.open("rb") as stream:  # which names the file where it may not be read
             columns: dict[str, list[Any]] = pq.read_table(stream).to_pydict()
     except pa.ArrowException as problem:
-        raise _damaged(path, str(problem).splitlines()[0]) from problem
+        raise damaged(path, str(problem).splitlines()[0]) from problem
     return columns
 
 
 _MADE_ANEW = "run `tunewright run`: it prepares the data anew"
 
 
-def _damaged(path: Path, found: str) -> DataError:
+def damaged(path: Path, found: str) -> DataError:
+    """The error for a file of the prepared data that is not what a run has written."""
     return DataError(
         "the prepared data is damaged",
         file=path,
@@ -159,18 +193,37 @@ def _part(
     rows = [row for row, part in enumerate(columns["part"]) if part == name]
     number = {label: index for index, label in enumerate(labels)}
     ids = [columns["id"][row] for row in rows]
-    dev = set(splits["dev"]) if name == FIT else set()
-    folds: dict[str, int] = splits["folds"] if name == FIT else {}
+    is_dev, folds = marks_of(ids, splits, name)
     return Part(
         ids=ids,
         inputs=[json.loads(columns["inputs"][row]) for row in rows],
         targets=np.array([number.get(columns["target"][row], -1) for row in rows], dtype=np.int64),
         groups=[columns["group"][row] for row in rows],
-        columns=[json.loads(columns["columns"][row]) for row in rows],
-        sources=[
-            Source(file=columns["file"][row], row=columns["row"][row], line=columns["line"][row])
-            for row in rows
-        ],
-        is_dev=np.array([id_ in dev for id_ in ids], dtype=bool),
-        folds=np.array([folds.get(id_, -1) for id_ in ids], dtype=np.int64),
+        columns=slices_of(columns, rows),
+        sources=sources_of(columns, rows),
+        is_dev=is_dev,
+        folds=folds,
     )
+
+
+def marks_of(ids: list[str], splits: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of a part are dev, bool [n], and the fold of each, int64 [n], -1 for none."""
+    dev = set(splits["dev"]) if name == FIT else set()
+    folds: dict[str, int] = splits["folds"] if name == FIT else {}
+    return (
+        np.array([id_ in dev for id_ in ids], dtype=bool),
+        np.array([folds.get(id_, -1) for id_ in ids], dtype=np.int64),
+    )
+
+
+def slices_of(columns: dict[str, list[Any]], rows: list[int]) -> list[dict[str, str]]:
+    """The slice columns of some rows of `examples.parquet`."""
+    return [json.loads(columns["columns"][row]) for row in rows]
+
+
+def sources_of(columns: dict[str, list[Any]], rows: list[int]) -> list[Source]:
+    """Where some rows of `examples.parquet` come from."""
+    return [
+        Source(file=columns["file"][row], row=columns["row"][row], line=columns["line"][row])
+        for row in rows
+    ]
