@@ -144,14 +144,9 @@ def nested_order(targets: np.ndarray, seed: int, number: int) -> np.ndarray:
     return np.argsort(place, kind="stable")
 
 
-def dev_fraction(rows: int, wanted: float) -> float:
-    """Share of the rows for dev: as wanted, but at least 200 rows and at most 2,000."""
-    return min(max(wanted * rows, MIN_DEV_ROWS), MAX_DEV_ROWS) / rows
-
-
-def too_few_for_dev(rows: int, classes: int) -> bool:
-    """Whether folds should take the place of a dev set: it would be too small to choose by."""
-    return rows < max(FOLDS_BELOW_ROWS, FOLDS_BELOW_ROWS_PER_CLASS * classes)
+def dev_fraction(rows: int, wanted: float, fewest: int = MIN_DEV_ROWS) -> float:
+    """Share of the rows for dev: as wanted, but at least `fewest` rows and at most 2,000."""
+    return min(max(wanted * rows, fewest), MAX_DEV_ROWS) / rows
 
 
 def _shuffled(groups: np.ndarray, seed: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from tunewright.core.errors import DataError
 from tunewright.core.units import format_count
 from tunewright.data import split
-from tunewright.data.config import DataConfig
+from tunewright.data.config import CLASSIFICATION, DataConfig
 from tunewright.data.example import Example, Rejected
 from tunewright.data.normalise import folded_label
 from tunewright.data.values import shown, shown_list
@@ -97,6 +97,15 @@ def not_divisible(
     if config.group is not None and _divides_by_texts(rows, texts, share):
         return _too_few_groups(rows, texts, config, wanted)
     labels = {example.target for example in rows}
+    if config.row_schema != CLASSIFICATION:
+        return DataError(
+            f"no row could be put into the {wanted}: there are too few different rows",
+            file=rows[0].source.file,
+            found=f"{format_count(len(rows), 'row')} with "
+            f"{format_count(len(set(texts)), 'different question')}; equal ones stay together",
+            expected="several different rows",
+            fix="add rows" + (", or name a file as `test:`" if wanted == "test set" else ""),
+        )
     return DataError(
         f"no row could be put into the {wanted}: every label has too few rows",
         file=rows[0].source.file,
