@@ -96,15 +96,29 @@ def validate(kind: type[C], document: YamlDocument, notices: list[str] | None = 
         raise config_error(problem, document) from problem
 
 
-def check_settings(kind: type[Config], settings: dict[str, Any], info: ValidationInfo) -> None:
+def check_settings(
+    kind: type[Config],
+    settings: dict[str, Any],
+    info: ValidationInfo,
+    *,
+    inside: tuple[str, ...] = ("settings",),
+) -> None:
     """Check a component's own settings as part of the configuration that names the component.
 
     Called in a validator of the class with the fields `name` and `settings`; what is wrong is
     then told with its place in the file.
+
+    Args:
+        kind: the class of the settings.
+        settings: what the file says.
+        info: of the validator.
+        inside: where they stand below what is validated; nothing where they are that itself.
     """
     try:
         kind.model_validate(settings, context=info.context)
     except ValidationError as problem:
         raise PydanticCustomError(
-            IN_SETTINGS, "wrong settings", {"findings": problem.errors(include_url=False)}
+            IN_SETTINGS,
+            "wrong settings",
+            {"findings": problem.errors(include_url=False), "inside": inside},
         ) from problem

@@ -45,7 +45,7 @@ def _flat(findings: list[Any], place: tuple[int | str, ...] = ()) -> Iterator[di
     for finding in findings:
         loc = (*place, *finding["loc"])
         if finding["type"] == IN_SETTINGS:
-            yield from _flat(finding["ctx"]["findings"], (*loc, "settings"))
+            yield from _flat(finding["ctx"]["findings"], (*loc, *finding["ctx"]["inside"]))
         else:
             yield {**finding, "loc": loc}
 

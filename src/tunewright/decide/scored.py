@@ -71,12 +71,17 @@ def scored(candidate: str, answers: Answers, items: Items) -> Scored:
             expected=f"{len(items.ids)}, one for each test item",
             fix="run `tunewright run --fresh`",
         )
+    if None in answers.confidences or None in answers.target_probabilities:
+        raise GateError(
+            f"the stored answers of '{candidate}' lack their probabilities",
+            fix="run `tunewright run --fresh`",
+        )
     number: dict[str | None, int] = {label: i for i, label in enumerate(items.labels)}
     return Scored(
         id=candidate,
         answers_n=np.array([number.get(answer, -1) for answer in answers.answers]),
-        confidences_n=np.array(answers.confidences),
-        target_probabilities_n=np.array(answers.target_probabilities),
+        confidences_n=np.array(answers.confidences, dtype=np.float64),
+        target_probabilities_n=np.array(answers.target_probabilities, dtype=np.float64),
     )
 
 

@@ -44,11 +44,12 @@ class Answers:
 
     examples: list[str]
     answers: list[str | None]
-    """The label; None where the candidate gave none."""
-    confidences: list[float]
-    """Probability of the answer."""
-    target_probabilities: list[float]
-    """Probability of the true label."""
+    """The label, or the text; None where the candidate gave none."""
+    confidences: list[float | None]
+    """Probability of the answer; of a text that of a token, the geometric mean over them. None
+    where the candidate gives no probabilities, as one that writes or retrieves texts may."""
+    target_probabilities: list[float | None]
+    """The same of the true label, or of the reference."""
 
 
 class Ledger:
@@ -216,7 +217,7 @@ class Ledger:
             if not isinstance(answer, str | None):
                 raise self._damaged(whose, f"{answer!r}")
             for value in probabilities:
-                if not 0 <= self._number(value, whose) <= 1 + _ROUNDING:
+                if value is not None and not 0 <= self._number(value, whose) <= 1 + _ROUNDING:
                     raise self._damaged(whose, f"a probability of {value!r}")
         columns = [list(column) for column in zip(*rows, strict=True)]
         return Answers(*columns)

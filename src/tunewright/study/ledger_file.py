@@ -13,15 +13,27 @@ from tunewright.core.errors import StudyError
 from tunewright.core.files import write_error
 from tunewright.study.layout import read_error
 
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
+
+_ANSWERS = """answers (
+  candidate TEXT NOT NULL, key TEXT NOT NULL, split TEXT NOT NULL, example TEXT NOT NULL,
+  answer TEXT, confidence REAL, target_probability REAL,
+  PRIMARY KEY (candidate, key, split, example)) WITHOUT ROWID"""
 
 UPGRADES: dict[int, tuple[str, ...]] = {
     # Nothing was ever written to it: candidates stand in the results of their stages.
     1: ("DROP TABLE IF EXISTS candidates",),
+    # A candidate that writes or retrieves texts may have no probabilities to give.
+    2: (
+        "ALTER TABLE answers RENAME TO answers_2",
+        f"CREATE TABLE {_ANSWERS}",
+        "INSERT INTO answers SELECT * FROM answers_2",
+        "DROP TABLE answers_2",
+    ),
 }
 """What turns a ledger of an earlier version into one of the next."""
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stages (
   name TEXT NOT NULL, key TEXT NOT NULL, result TEXT NOT NULL, seconds REAL NOT NULL,
@@ -29,10 +41,7 @@ CREATE TABLE IF NOT EXISTS stages (
 CREATE TABLE IF NOT EXISTS trials (
   id TEXT PRIMARY KEY, trial TEXT NOT NULL, status TEXT NOT NULL, result TEXT NOT NULL,
   reason TEXT, updated_at TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answers (
-  candidate TEXT NOT NULL, key TEXT NOT NULL, split TEXT NOT NULL, example TEXT NOT NULL,
-  answer TEXT, confidence REAL NOT NULL, target_probability REAL NOT NULL,
-  PRIMARY KEY (candidate, key, split, example)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS {_ANSWERS};
 CREATE TABLE IF NOT EXISTS openings (
   number INTEGER PRIMARY KEY AUTOINCREMENT, test_hash TEXT NOT NULL, choices TEXT NOT NULL,
   opened_at TEXT NOT NULL, UNIQUE (test_hash, choices));

@@ -13,7 +13,7 @@ from tunewright.core.errors import ConfigError
 from tunewright.core.files import unusable_name
 from tunewright.data.config import DataConfig
 from tunewright.data.schemas.base import TaskName
-from tunewright.decide.config import DecisionConfig
+from tunewright.decide.config import DecisionConfig, check_decision, with_default_metric
 from tunewright.experiment.config import TrainingConfig
 from tunewright.tasks.generate.config import RenderingConfig
 
@@ -122,6 +122,11 @@ class ProjectConfig(Config):
             del (search if name in self.training.fixed.model_fields_set else fixed)[name]
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _metric_of_the_task(cls, values: Any) -> Any:
+        return with_default_metric(values)
+
     @field_validator("candidates", mode="before")
     @classmethod
     def _names(cls, values: object) -> object:
@@ -150,6 +155,7 @@ def load_project_config(path: Path, notices: list[str]) -> ProjectConfig:
     document = YamlDocument.read(path)
     config = validate(ProjectConfig, document, notices)
     _refuse_unusable_names(config, document)
+    _refuse_other_metrics(config, document)
     _refuse_file_as_study(path.parent / config.study, document)
     return config
 
@@ -167,6 +173,21 @@ def _refuse_unusable_names(config: ProjectConfig, document: YamlDocument) -> Non
                 found=why,
                 fix="correct the name",
             )
+
+
+def _refuse_other_metrics(config: ProjectConfig, document: YamlDocument) -> None:
+    """A metric of labels for written answers, or the other way round."""
+    try:
+        check_decision(config.decision, config.task)
+    except ConfigError as problem:
+        raise ConfigError(
+            problem.what,
+            file=document.file,
+            row=document.line_of(problem.field or "decision"),
+            field=problem.field,
+            found=problem.found,
+            fix=problem.fix,
+        ) from problem
 
 
 def _refuse_file_as_study(study: Path, document: YamlDocument) -> None:
