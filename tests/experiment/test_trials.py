@@ -44,12 +44,17 @@ def test_what_is_trained_counts_as_done(
         context=SimpleNamespace(emit=told.append),
         dataset=training.data,
     )
+    data = SimpleNamespace(dev=[])
     made = SimpleNamespace(folder=training.layout.trial("made"))
-    monkeypatch.setattr(jobs, "prepare_trial", lambda *_: (made, None))
-    monkeypatch.setattr(jobs, "_result", lambda member: {})
+    monkeypatch.setattr(
+        jobs,
+        "prepare_trial",
+        lambda *_: (made, SimpleNamespace(source=None, data=data, device=None)),
+    )
+    monkeypatch.setattr(jobs, "_result", lambda member, data: {})
     clocks = []
 
-    def train(members: Any, stream: Any, score: Any, emit: Any, horizon: Any, clock: Any) -> None:
+    def train(members: Any, stream: Any, judge: Any, emit: Any, horizon: Any, clock: Any) -> None:
         clocks.append(clock)
         emit(Progress(activity="training", done=1, total=2))
 

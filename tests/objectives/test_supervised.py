@@ -15,7 +15,7 @@ from tunewright.objectives.supervised import Supervised
 
 def _batch(targets: torch.Tensor) -> Batch:
     rows = np.arange(len(targets))
-    return Batch(inputs=Inputs(mask_bt=None), targets_b=targets, rows=rows)
+    return Batch(inputs=Inputs(mask_bt=None), targets=targets, rows=rows)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])

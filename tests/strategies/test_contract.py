@@ -16,6 +16,7 @@ from tunewright.models.classifier import load_classifier, save_classifier
 from tunewright.models.encoder import Encoder
 from tunewright.strategies import STRATEGIES
 from tunewright.strategies.base import EMBEDDINGS, build_strategy
+from tunewright.train.classifying import score_rows
 from tunewright.train.source import TokenSource
 
 SETTINGS: dict[str, list[dict[str, Any]]] = {
@@ -70,7 +71,7 @@ def test_contract(encoder: Encoder, tmp_path: Path, name: str, settings: dict[st
         _check_depth(encoder, body, trained.lowest_trained_layer)
 
     # Saved and loaded as a plain model it gives the same logits, adapters merged.
-    logits = trained.logits(source, every)
+    logits = score_rows(trained.model, source, every, trained.device)
     folder = tmp_path / "model"
     save_classifier(trained.finish(), folder, labels=helpers.LABELS, renderer="r", temperature=2.0)
     loaded = load_classifier(folder)
@@ -151,7 +152,7 @@ def test_the_saved_model_loads_in_sentence_transformers(tiny_model: Path, tmp_pa
     encoder = helpers.load(tiny_model)
     tokens, data = helpers.problem(encoder, 40)
     member = helpers.run(encoder, tokens, data, tmp_path / "t", helpers.trial("full"))
-    logits = member.logits(TokenSource.of(tokens, encoder), np.arange(40))
+    logits = score_rows(member.model, TokenSource.of(tokens, encoder), np.arange(40), member.device)
     save_classifier(
         member.finish(), tmp_path / "m", labels=helpers.LABELS, renderer="r", temperature=1.0
     )

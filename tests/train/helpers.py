@@ -13,8 +13,15 @@ from tests.conftest import INTENTS, make_rows
 from tunewright.models.encoder import Encoder, load_encoder
 from tunewright.models.resolve import resolve_model
 from tunewright.models.tokens import Tokens, tokenize
-from tunewright.train.engine import Stream, train
-from tunewright.train.member import Member, TrainingSet
+from tunewright.train.classifying import (
+    ClassStream,
+    TrainingSet,
+    classifying_member,
+    judge_classes,
+    score_rows,
+)
+from tunewright.train.engine import train
+from tunewright.train.member import Judge, Member
 from tunewright.train.probe import LinearProbe
 from tunewright.train.recipe import Hyperparameters, Phase, Recipe, Selection, StrategySpec, Trial
 from tunewright.train.source import Source, TokenSource
@@ -69,18 +76,20 @@ def member(
     probe: LinearProbe | None = None,
 ) -> Member:
     """A member at its start."""
-    return Member(chosen or trial(), encoder, data, probe, folder, Accelerator(cpu=True))
+    return classifying_member(
+        chosen or trial(), encoder, data, probe, folder, Accelerator(cpu=True)
+    )
 
 
-def stream(tokens: Tokens, encoder: Encoder, data: TrainingSet, of: Trial) -> Stream:
+def stream(tokens: Tokens, encoder: Encoder, data: TrainingSet, of: Trial) -> ClassStream:
     """The batches of a trial, from tokens."""
     return stream_from(TokenSource.of(tokens, encoder), data, of)
 
 
-def stream_from(source: Source, data: TrainingSet, of: Trial) -> Stream:
+def stream_from(source: Source, data: TrainingSet, of: Trial) -> ClassStream:
     """The batches of a trial, from any source."""
     values = of.recipe.phase.hyperparameters
-    return Stream(
+    return ClassStream(
         source=source,
         data=data,
         batch_size=values.per_device_train_batch_size,
@@ -88,6 +97,16 @@ def stream_from(source: Source, data: TrainingSet, of: Trial) -> Stream:
         seed=of.seed,
         device=torch.device("cpu"),
     )
+
+
+def judge(batches: ClassStream) -> Judge | None:
+    """Accuracy on the dev rows."""
+    return judge_classes(batches.source, batches.data, accuracy, batches.device)
+
+
+def logits_of(found: Member, source: Source, rows: np.ndarray) -> np.ndarray:
+    """Logits of some rows."""
+    return score_rows(found.model, source, rows, found.device)
 
 
 def accuracy(targets: np.ndarray, answers: np.ndarray) -> float:
@@ -104,7 +123,7 @@ def run(
     batches = stream(tokens, encoder, data, chosen)
     if source is not None:
         batches = stream_from(source, data, chosen)
-    train([found], batches, accuracy, more.pop("emit", lambda event: None), **more)
+    train([found], batches, judge(batches), more.pop("emit", lambda event: None), **more)
     return found
 
 

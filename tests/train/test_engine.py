@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_accumulation_equals_one_large_batch(encoder: Encoder, tmp_path: Path) -
 
     def batch(part: np.ndarray) -> Batch:
         targets = torch.from_numpy(data.targets[part])
-        return Batch(inputs=source.inputs(part), targets_b=targets, rows=part)
+        return Batch(inputs=source.inputs(part), targets=targets, rows=part)
 
     one = helpers.member(double, data, tmp_path, chosen)
     many = helpers.member(double, data, tmp_path, chosen)
@@ -195,16 +196,14 @@ def test_accumulation_equals_one_large_batch(encoder: Encoder, tmp_path: Path) -
     assert one.progress.epoch_loss_total == pytest.approx(many.progress.epoch_loss_total)
 
 
-def test_batches_of_many_tokens_come_in_parts(
-    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_of_many_tokens_come_in_parts(encoder: Encoder) -> None:
     """Every row once a step, and no part holds more tokens than allowed."""
     tokens, data = helpers.problem(encoder)
     stream = helpers.stream(tokens, encoder, data, helpers.trial())
     whole = [[batch.rows for batch in step] for step in stream.steps(0, 0)]
     assert all(len(step) == 1 for step in whole)
-    monkeypatch.setattr(engine, "MICRO_BATCH_TOKENS", 20)
-    parts = [[batch.rows for batch in step] for step in stream.steps(0, 0)]
+    small = replace(stream, micro_batch_tokens=20)
+    parts = [[batch.rows for batch in step] for step in small.steps(0, 0)]
     assert [np.concatenate(step).tolist() for step in parts] == [s[0].tolist() for s in whole]
     assert max(len(step) for step in parts) > 1
     for step in parts:
@@ -270,7 +269,7 @@ def test_frozen_parts_have_no_dropout(encoder: Encoder, tmp_path: Path) -> None:
     _, data = helpers.problem(encoder)
     found = helpers.member(encoder, data, tmp_path, helpers.trial(settings={"layers": 1}))
     found._train_mode()
-    blocks = list(found.model.encoder_blocks())
+    blocks = found.model.blocks
     assert [any(m.training for m in block.modules()) for block in blocks] == [False, False, True]
     assert not found.model.backbone.embeddings.training
 
@@ -284,7 +283,7 @@ def test_the_head_starts_from_the_probe(encoder: Encoder, tmp_path: Path) -> Non
     vectors = outputs.vectors()
     probe = fit_probe(vectors[data.fit], data.targets[data.fit], data.classes, 20.0)
     found = helpers.member(encoder, data, tmp_path, helpers.trial(head_init="probe"), probe)
-    logits = found.logits(TokenSource.of(tokens, encoder), data.dev)
+    logits = helpers.logits_of(found, TokenSource.of(tokens, encoder), data.dev)
     np.testing.assert_allclose(logits, probe.logits(vectors[data.dev]), atol=1e-3)
 
 
@@ -297,7 +296,7 @@ def test_divergence_is_a_failed_trial_with_its_reason(encoder: Encoder, tmp_path
         train(
             [found],
             helpers.stream(tokens, encoder, data, helpers.trial("full")),
-            helpers.accuracy,
+            None,
             lambda event: None,
         )
 
@@ -311,7 +310,7 @@ def test_early_stopping_keeps_the_best_epoch(encoder: Encoder, tmp_path: Path) -
     assert progress.epoch == progress.best_epoch + 2 < 30
     found.load_judged()
     source = TokenSource.of(tokens, encoder)
-    answers = found.logits(source, data.dev).argmax(1)
+    answers = helpers.logits_of(found, source, data.dev).argmax(1)
     best = progress.history[progress.best_epoch - 1]["dev_score"]
     assert helpers.accuracy(data.targets[data.dev], answers) == best
 
@@ -350,10 +349,10 @@ def test_a_later_horizon_forgets_what_was_best_after_the_branch(
     whole = helpers.run(encoder, tokens, data, tmp_path / "whole", chosen)
     found = helpers.member(encoder, data, tmp_path / "cut", chosen)
     batches = helpers.stream(tokens, encoder, data, chosen)
-    train([found], batches, helpers.accuracy, lambda event: None, horizon=4)
+    train([found], batches, helpers.judge(batches), lambda event: None, horizon=4)
     flattered = tmp_path / "cut" / "best" / "epoch-4.safetensors"
     flattered.write_bytes((tmp_path / "cut" / "last" / "state.safetensors").read_bytes())
-    train([found], batches, helpers.accuracy, lambda event: None)
+    train([found], batches, helpers.judge(batches), lambda event: None)
     assert found.progress.history == whole.progress.history
     for member in (whole, found):
         member.load_judged()
@@ -372,7 +371,7 @@ def test_a_cohort_shares_its_batches_and_stays_apart(encoder: Encoder, tmp_path:
         helpers.member(encoder, data, tmp_path / f"cohort{i}", t) for i, t in enumerate(trials)
     ]
     batches = helpers.stream(tokens, encoder, data, trials[0])
-    train(together, batches, helpers.accuracy, lambda event: None)
+    train(together, batches, helpers.judge(batches), lambda event: None)
     for a, b in zip(alone, together, strict=True):
         assert helpers.same_weights(a, b)
 
@@ -395,5 +394,5 @@ def test_gradient_clipping(encoder: Encoder, tmp_path: Path) -> None:
         ),
         step(factor),
     )[1]
-    found.step([Batch(inputs=inputs, targets_b=targets, rows=rows)], 0, CONSTANT)
+    found.step([Batch(inputs=inputs, targets=targets, rows=rows)], 0, CONSTANT)
     assert norms[0] == pytest.approx(1e-3, rel=1e-3)

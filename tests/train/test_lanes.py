@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tests.train.helpers import load, problem, stream, trial
+from tunewright.train.classifying import classifying_member
 from tunewright.train.engine import train
 from tunewright.train.lanes import LaneClock, side_by_side
-from tunewright.train.member import Member
 from tunewright.train.numerics import Numerics
 
 
@@ -31,7 +31,7 @@ def _train_seeds(encoder, folder: Path, numerics: Numerics, seeds: list[int]):  
     def one(seed: int) -> dict[str, torch.Tensor]:
         chosen = trial("full", seed=seed, dropout=None)
         with making:
-            made = Member(
+            made = classifying_member(
                 chosen,
                 encoder,
                 data,
@@ -40,12 +40,7 @@ def _train_seeds(encoder, folder: Path, numerics: Numerics, seeds: list[int]):  
                 Accelerator(cpu=True),
                 alone=numerics.lanes == 1,
             )
-        train(
-            [made],
-            stream(tokens, encoder, data, chosen),
-            lambda targets, answers: float((targets == answers).mean()),
-            lambda event: None,
-        )
+        train([made], stream(tokens, encoder, data, chosen), None, lambda event: None)
         return {name: weight.detach().clone() for name, weight in made.weights().items()}
 
     return side_by_side([partial(one, seed) for seed in seeds], numerics)

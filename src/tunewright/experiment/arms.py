@@ -26,9 +26,10 @@ from tunewright.data.dataset import FIT
 from tunewright.experiment.added import AddedRows, joined_source, joined_vectors
 from tunewright.experiment.hypothesis import Arm, ArmRecipe
 from tunewright.study.store import Draft, Store
-from tunewright.train.engine import Stream, train
+from tunewright.train.classifying import ClassStream, TrainingSet, classifying_member, score_rows
+from tunewright.train.engine import train
 from tunewright.train.lanes import LaneClock, side_by_side
-from tunewright.train.member import DivergedError, Member, TrainingSet
+from tunewright.train.member import DivergedError, Member
 from tunewright.train.probe import PROBE_C, LinearProbe, fit_probe
 from tunewright.train.recipe import Recipe, Selection, Trial
 from tunewright.train.source import Source
@@ -278,7 +279,7 @@ class ArmTraining:
             member, stream = self._prepare(piece, number, trial)
         failed = None
         try:
-            train([member], stream, _nothing, partial(self._tell, trial.id), None, clock)
+            train([member], stream, None, partial(self._tell, trial.id), None, clock)
         except DivergedError as problem:
             failed = str(problem)
         with self._telling:
@@ -286,17 +287,18 @@ class ArmTraining:
         scored = self._workspace.dataset.holdouts[number][2]
         answers = np.full(len(scored), -1, dtype=np.int64)
         if failed is None:
-            answers = member.logits(stream.source, scored).argmax(1)
+            logits = score_rows(member.model, stream.source, scored, member.device)
+            answers = logits.argmax(1)
         return _Found(
             answers=answers,
-            rows=float(len(member.data.fit)),
+            rows=float(len(stream.fit)),
             cpu_seconds=member.progress.cpu_seconds,
             wall_seconds=member.progress.wall_seconds,
             scored=scored,
             failed=failed,
         )
 
-    def _prepare(self, piece: _Piece, number: int, trial: Trial) -> tuple[Member, Stream]:
+    def _prepare(self, piece: _Piece, number: int, trial: Trial) -> tuple[Member, ClassStream]:
         from accelerate import Accelerator
 
         workspace, rows = self._workspace, self._set_of(piece.arm)
@@ -309,7 +311,7 @@ class ArmTraining:
         )
         values = trial.recipe.phase.hyperparameters
         accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        member = Member(
+        member = classifying_member(
             trial,
             workspace.encoder,
             data,
@@ -319,7 +321,7 @@ class ArmTraining:
             precision=workspace.numerics.precision,
             alone=workspace.numerics.lanes == 1,
         )
-        stream = Stream(
+        stream = ClassStream(
             source=rows.source(member.lowest_trained_layer),
             data=data,
             batch_size=values.per_device_train_batch_size,
@@ -395,8 +397,3 @@ class _RowSet:
             return workspace.token_source(FIT)
         workspace.vectors(FIT, depths=[depth])
         return workspace.outputs(FIT).states(depth)
-
-
-def _nothing(targets: np.ndarray, answers: np.ndarray) -> float:
-    """The score of an epoch, for which nobody asks: rows are answered once, at the end."""
-    return float((targets == answers).mean())

@@ -22,9 +22,16 @@ from tunewright.evaluate.calibration import softmax
 from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
 from tunewright.train.checkpoint import trained_to
-from tunewright.train.engine import Stream, train
+from tunewright.train.classifying import (
+    ClassStream,
+    TrainingSet,
+    classifying_member,
+    judge_classes,
+    score_rows,
+)
+from tunewright.train.engine import train
 from tunewright.train.lanes import LaneClock, side_by_side
-from tunewright.train.member import DivergedError, Member, TrainingSet, score_rows
+from tunewright.train.member import DivergedError, Member
 from tunewright.train.probe import LinearProbe
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.source import Source
@@ -95,7 +102,7 @@ class _Training:
             train(
                 [member],
                 stream,
-                self._score,
+                judge_classes(stream.source, stream.data, self._score, stream.device),
                 partial(self._tell, number),
                 self._horizons[number],
                 self._clock,
@@ -104,7 +111,7 @@ class _Training:
             failed = str(problem)
         with self._telling:
             self._shares[number] = 1.0
-        return {"failed": failed, **_result(member)}
+        return {"failed": failed, **_result(member, stream.data)}
 
     def _score(self, targets: np.ndarray, answers: np.ndarray) -> float:
         return self._metric.score(targets, answers, len(self._workspace.dataset.labels))
@@ -139,8 +146,8 @@ class ScoreSoup(JobHandler):
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
         trials = [Trial(**values) for values in payload["trials"]]
         member, stream = _soup(workspace, trials)
-        rows = member.data.dev
-        answers = member.logits(stream.source, rows).argmax(1)
+        rows = stream.data.dev
+        answers = score_rows(member.model, stream.source, rows, stream.device).argmax(1)
         return {"answers": answers.tolist(), "rows": rows.tolist()}
 
 
@@ -184,14 +191,14 @@ class ReleaseTuned(JobHandler):
         }
 
 
-def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, Stream]:
+def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, ClassStream]:
     """A member at its start, and the batches it learns from."""
     from accelerate import Accelerator
 
     dataset = workspace.dataset
     data = training_set(dataset, trial.selection)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    member = Member(
+    member = classifying_member(
         trial,
         workspace.encoder,
         data,
@@ -202,7 +209,7 @@ def prepare_trial(workspace: Workspace, trial: Trial) -> tuple[Member, Stream]:
         alone=workspace.numerics.lanes == 1,
     )
     values = trial.recipe.phase.hyperparameters
-    stream = Stream(
+    stream = ClassStream(
         source=_source(workspace, member),
         data=data,
         batch_size=values.per_device_train_batch_size,
@@ -249,7 +256,7 @@ def _source(workspace: Workspace, member: Member) -> Source:
     return workspace.token_source(FIT)
 
 
-def _soup(workspace: Workspace, trials: list[Trial]) -> tuple[Member, Stream]:
+def _soup(workspace: Workspace, trials: list[Trial]) -> tuple[Member, ClassStream]:
     """A member that holds the average of the trials' best weights."""
     member, stream = prepare_trial(workspace, trials[0])
     total: dict[str, torch.Tensor] = {}
@@ -283,11 +290,11 @@ def _work(workspace: Workspace, trial: Trial) -> int:
     return rows * trial.recipe.phase.hyperparameters.num_train_epochs
 
 
-def _result(member: Member) -> dict[str, Any]:
+def _result(member: Member, data: TrainingSet) -> dict[str, Any]:
     return {
         **member.progress.as_dict(),
-        "fit_rows": len(member.data.fit),
-        "dev_rows": len(member.data.dev),
+        "fit_rows": len(data.fit),
+        "dev_rows": len(data.dev),
         "trainable_parameters": sum(p.numel() for p in member.weights().values()),
         "lowest_trained_layer": member.lowest_trained_layer,
     }

@@ -24,6 +24,7 @@ from tunewright.models.encoder import Encoder, load_encoder
 from tunewright.models.layers import Tail
 from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.models.safety import check_safetensors
+from tunewright.models.trainable import Trainable
 
 NORMALIZED_LOGIT_SCALE = 20.0
 """Factor on the logits of unit vectors: the temperature 0.05 at which such encoders are trained."""
@@ -75,7 +76,7 @@ class Head(nn.Module):
         self.linear.bias.copy_(torch.from_numpy(bias_c / self.scale))
 
 
-class Classifier(nn.Module):
+class Classifier(Trainable):
     """Encoder, pooling and head as one trainable model."""
 
     def __init__(self, encoder: Encoder, classes: int) -> None:
@@ -101,10 +102,6 @@ class Classifier(nn.Module):
         if inputs.depth < self.encoder.depth:
             states_btd = self._tail(inputs.depth)(states_btd, inputs.mask_bt)
         return self.encoder.pooling(states_btd, inputs.mask_bt)
-
-    def encoder_blocks(self) -> nn.ModuleList:
-        """The transformer blocks, bottom first."""
-        return self.encoder.blocks
 
     def _tail(self, depth: int) -> Tail:
         if depth not in self._tails:

@@ -45,6 +45,35 @@ def blocks_path(model: PreTrainedModel) -> str:
     )
 
 
+def encoder_decoder_blocks(model: PreTrainedModel) -> list[str]:
+    """Dotted names of the blocks of a model with encoder and decoder, those of the encoder first.
+
+    Raises:
+        ModelError: when they are not found.
+    """
+    config = model.config
+    decoder_depth = getattr(config, "num_decoder_layers", None) or getattr(
+        config, "decoder_layers", config.num_hidden_layers
+    )
+    found: list[str] = []
+    for part, depth in (("encoder", config.num_hidden_layers), ("decoder", decoder_depth)):
+        lists = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, nn.ModuleList)
+            and len(module) == depth
+            and part in name.split(".")
+        ]
+        if not lists:
+            raise ModelError(
+                f"the blocks of the {part} of a '{config.model_type}' model were not found",
+                found=f"no list of {depth} modules",
+                expected="an encoder-decoder such as T5 or BART",
+            )
+        found += [f"{lists[0]}.{index}" for index in range(depth)]
+    return found
+
+
 def blocks(model: PreTrainedModel) -> nn.ModuleList:
     """The transformer blocks, bottom first."""
     found = model.get_submodule(blocks_path(model))

@@ -6,7 +6,10 @@ from tunewright.objectives.base import Objective
 OBJECTIVES: Registry[Objective] = Registry(
     "objective",
     base="tunewright.objectives.base:Objective",
-    builtin={"supervised": "tunewright.objectives.supervised:Supervised"},
+    builtin={
+        "supervised": "tunewright.objectives.supervised:Supervised",
+        "next_token": "tunewright.objectives.next_token:NextToken",
+    },
 )
 
 __all__ = ["OBJECTIVES", "Objective"]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from tunewright.models.classifier import Classifier, Inputs
+    from tunewright.models.trainable import Trainable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """Some examples on their way to the model."""
 
-    inputs: Inputs
-    targets_b: Tensor
-    """Class of each example, int64 [b]."""
+    inputs: Any
+    """What the model takes: `models.classifier.Inputs` or `models.writer.Sequences`."""
+    targets: Tensor | None
+    """Class of each example, int64 [b]; None where the inputs hold what is learned."""
     rows: np.ndarray
     """Which examples of the data set these are, int64 [b]."""
 
@@ -34,19 +35,15 @@ class Loss:
 
     total: Tensor
     """Sum over the counted items."""
-    count: int
-    """Items that `total` sums over."""
-    parts: dict[str, float]
+    count: float
+    """Items that `total` sums over: examples, or the weights of the trained tokens."""
+    parts: dict[str, float] = field(default_factory=dict)
     """Named shares of the total, for the log."""
 
 
 class Objective(ABC):
     """Turns a model and a batch into a loss."""
 
-    def inputs(self, batch: Batch) -> Inputs:
-        """What of the batch goes into the model."""
-        return batch.inputs
-
     @abstractmethod
-    def loss(self, model: Classifier, batch: Batch) -> Loss:
+    def loss(self, model: Trainable, batch: Batch) -> Loss:
         """The undivided loss of one micro-batch."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tunewright.objectives.base import Batch, Loss, Objective
 
 if TYPE_CHECKING:
-    from tunewright.models.classifier import Classifier
+    from tunewright.models.trainable import Trainable
 
 
 class Supervised(Objective):
@@ -19,19 +19,20 @@ class Supervised(Objective):
     def __init__(self, label_smoothing_factor: float = 0.0) -> None:
         self.label_smoothing_factor = label_smoothing_factor
 
-    def loss(self, model: Classifier, batch: Batch) -> Loss:
+    def loss(self, model: Trainable, batch: Batch) -> Loss:
         import torch
         from torch.nn.functional import cross_entropy
 
-        logits_bc = model(self.inputs(batch))
+        assert batch.targets is not None
+        logits_bc = model(batch.inputs)
         if logits_bc.dtype == torch.bfloat16:
             logits_bc = logits_bc.float()  # losses are summed in float32
         total = cross_entropy(
             logits_bc,
-            batch.targets_b,
+            batch.targets,
             reduction="sum",
             label_smoothing=self.label_smoothing_factor,
         )
         return Loss(
-            total=total, count=len(batch.targets_b), parts={"supervised": float(total.detach())}
+            total=total, count=len(batch.targets), parts={"supervised": float(total.detach())}
         )

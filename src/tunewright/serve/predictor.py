@@ -69,7 +69,7 @@ class TunedPredictor(Predictor):
 
         from tunewright.evaluate.calibration import softmax
         from tunewright.models.tokens import tokenize
-        from tunewright.train.member import score_rows
+        from tunewright.train.classifying import score_rows
         from tunewright.train.source import TokenSource
 
         encoder = self._model.encoder

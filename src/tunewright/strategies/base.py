@@ -16,7 +16,7 @@ from tunewright.core.config import Config
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tunewright.models.classifier import Classifier
+    from tunewright.models.trainable import Trainable
 
 EMBEDDINGS = -1
 """`lowest_trained_layer` of a strategy that moves the embeddings below the first block."""
@@ -57,13 +57,14 @@ class Strategy(ABC):
         return None
 
     @abstractmethod
-    def prepare(self, model: Classifier) -> None:
+    def prepare(self, model: Trainable) -> None:
         """Mark what becomes trainable in a wholly frozen model, and insert new modules.
 
-        The head is trained by every strategy and is already marked.
+        A head that came with the task is trained by every strategy and is already marked; one that
+        came with the base model is not.
         """
 
-    def parameter_groups(self, model: Classifier) -> list[ParameterGroup]:
+    def parameter_groups(self, model: Trainable) -> list[ParameterGroup]:
         """The trainable weights in groups; by default biases and norms are not decayed."""
         moving = {n: p for n, p in model.named_parameters() if p.requires_grad}
         return [
@@ -77,31 +78,38 @@ class Strategy(ABC):
     def on_step(self, progress: Progress) -> None:  # noqa: B027 - most strategies stay as they are
         """Called before every optimiser step, for what changes over time."""
 
-    def penalty(self, model: Classifier) -> Tensor | None:
+    def penalty(self, model: Trainable) -> Tensor | None:
         """What is added to the mean loss of a step; None for nothing."""
         return None
 
-    def lowest_trained_layer(self, model: Classifier) -> int:
+    def lowest_trained_layer(self, model: Trainable) -> int:
         """Index of the lowest block that moves; `EMBEDDINGS` below it, the depth above all."""
         moving = [n for n, p in model.backbone.named_parameters() if p.requires_grad]
         return _lowest(moving, model)
 
-    def finish(self, model: Classifier) -> None:  # noqa: B027 - only adapters have to be merged
+    def finish(self, model: Trainable) -> None:  # noqa: B027 - only adapters have to be merged
         """Turn the trained model back into a plain one, with what was inserted merged into it."""
 
 
-def _lowest(moving: list[str], model: Classifier) -> int:
-    from tunewright.models.layers import blocks_path
+def _lowest(moving: list[str], model: Trainable) -> int:
+    from tunewright.models.trainable import TOP_NORMS
 
-    prefix = blocks_path(model.backbone) + "."
-    lowest = model.encoder.depth
+    places = {name: place for place, name in enumerate(model.block_names)}
+    lowest = model.depth
     for name in moving:
-        if name.startswith(prefix):
-            lowest = min(lowest, int(name[len(prefix) :].split(".")[0]))
-        elif not name.startswith(("final_norm", "norm", "pooler")):
+        place = next((places[n] for n in _parents(name) if n in places), None)
+        if place is not None:
+            lowest = min(lowest, place)
+        elif not name.startswith((*TOP_NORMS, "pooler")):
             # Embeddings, or biases that several blocks share.
             return EMBEDDINGS
     return lowest
+
+
+def _parents(name: str) -> list[str]:
+    """Dotted names of the modules that a parameter is in."""
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def build_strategy(name: str, settings: dict[str, Any]) -> Strategy:

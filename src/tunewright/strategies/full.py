@@ -8,7 +8,7 @@ from tunewright.core.config import Config
 from tunewright.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from tunewright.models.classifier import Classifier
+    from tunewright.models.trainable import Trainable
 
 
 class FullSettings(Config):
@@ -29,8 +29,11 @@ class Full(Strategy):
     Settings = FullSettings
     settings: FullSettings
 
-    def prepare(self, model: Classifier) -> None:
-        moving = model.backbone if self.settings.train_embeddings else model.encoder.blocks
-        moving.requires_grad_(True)
+    def prepare(self, model: Trainable) -> None:
+        moving = [model.backbone] if self.settings.train_embeddings else model.blocks
+        for module in moving:
+            module.requires_grad_(True)
         if getattr(model.backbone, "pooler", None) is not None:
             model.backbone.pooler.requires_grad_(False)  # not part of the pooled vector
+        if model.base_head is not None:
+            model.base_head.requires_grad_(True)

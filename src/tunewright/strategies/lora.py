@@ -10,9 +10,11 @@ from tunewright.core.config import Config
 from tunewright.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from tunewright.models.classifier import Classifier
+    from tunewright.models.trainable import Trainable
 
 _ADAPTER = "default"
+_TRANSPOSED = ("gpt2", "openai-gpt", "imagegpt")
+"""Families whose linear layers keep their weight as [in, out]."""
 
 
 class LoraSettings(Config):
@@ -55,7 +57,7 @@ class Lora(Strategy):
             return f"the model has {depth} blocks, fewer than layers: {self.settings.layers}"
         return None
 
-    def prepare(self, model: Classifier) -> None:
+    def prepare(self, model: Trainable) -> None:
         from peft import LoraConfig, inject_adapter_in_model
 
         config = LoraConfig(
@@ -64,34 +66,33 @@ class Lora(Strategy):
             lora_dropout=self.settings.lora_dropout,
             target_modules=self._targets(model),
             bias="none",
+            fan_in_fan_out=model.backbone.config.model_type in _TRANSPOSED,
         )
         inject_adapter_in_model(config, model.backbone, adapter_name=_ADAPTER)
 
-    def _targets(self, model: Classifier) -> list[str]:
+    def _targets(self, model: Trainable) -> list[str]:
         """Full names of the layers to adapt, so that nothing outside the blocks is touched."""
         from torch import nn
+        from transformers.pytorch_utils import Conv1D  # the linear layer of GPT-2, transposed
 
         from tunewright.core.errors import ConfigError
-        from tunewright.models.layers import blocks_path
 
-        path = blocks_path(model.backbone)
-        depth = model.encoder.depth
+        depth = model.depth
         lowest = 0 if self.settings.layers is None else depth - self.settings.layers
         wanted = self.settings.target_modules
         linear = [
             name
-            for index in range(lowest, depth)
-            for name, module in model.backbone.get_submodule(f"{path}.{index}").named_modules(
-                prefix=f"{path}.{index}"
-            )
-            if isinstance(module, nn.Linear)
+            for block in model.block_names[lowest:]
+            for name, module in model.backbone.get_submodule(block).named_modules(prefix=block)
+            if isinstance(module, nn.Linear | Conv1D)
         ]
         if wanted == "all-linear":
             return linear
         suffixes = [wanted] if isinstance(wanted, str) else wanted
         chosen = [n for n in linear if any(n.endswith(f".{s}") for s in suffixes)]
         if not chosen:
-            known = sorted({name.removeprefix(f"{path}.").partition(".")[2] for name in linear})
+            blocks = [f"{name}." for name in model.block_names]
+            known = sorted({n.removeprefix(b) for b in blocks for n in linear if n.startswith(b)})
             raise ConfigError(
                 "no linear layer has this name",
                 field="target_modules",
@@ -100,7 +101,7 @@ class Lora(Strategy):
             )
         return chosen
 
-    def finish(self, model: Classifier) -> None:
+    def finish(self, model: Trainable) -> None:
         """Add each update to its weight and put the plain linear layers back in place.
 
         To a copy of the weight: the layer below an adapter is that of the base model, from which
@@ -112,7 +113,6 @@ class Lora(Strategy):
         adapted = [(n, m) for n, m in model.backbone.named_modules() if isinstance(m, LoraLayer)]
         for name, layer in adapted:
             base = layer.get_base_layer()
-            assert isinstance(base, nn.Linear)
             base.weight = nn.Parameter(base.weight.detach().clone(), requires_grad=False)
             layer.merge(safe_merge=True)
             parent_name, _, child = name.rpartition(".")

@@ -10,7 +10,7 @@ from tunewright.core.config import Config
 from tunewright.strategies.base import Strategy
 
 if TYPE_CHECKING:
-    from tunewright.models.classifier import Classifier
+    from tunewright.models.trainable import Trainable
 
 
 class TopLayersSettings(Config):
@@ -35,10 +35,12 @@ class TopLayers(Strategy):
             return f"the model has {depth} blocks, fewer than layers: {self.settings.layers}"
         return None
 
-    def prepare(self, model: Classifier) -> None:
-        blocks = model.encoder.blocks
-        for block in list(blocks)[len(blocks) - self.settings.layers :]:
+    def prepare(self, model: Trainable) -> None:
+        from tunewright.models.trainable import TOP_NORMS
+
+        blocks = model.blocks
+        for block in blocks[len(blocks) - self.settings.layers :]:
             block.requires_grad_(True)
         for name, parameter in model.backbone.named_parameters():
-            if name.startswith(("final_norm", "norm.")):
+            if name.startswith(TOP_NORMS):
                 parameter.requires_grad_(True)  # a norm above the last block, as ModernBERT has

@@ -16,9 +16,9 @@ from tunewright.core.seeds import derive_seed
 from tunewright.core.usage import Meter
 from tunewright.data.dataset import FIT
 from tunewright.strategies.base import EMBEDDINGS
-from tunewright.train.engine import Stream
+from tunewright.train.classifying import ClassStream, TrainingSet, classifying_member
 from tunewright.train.lanes import side_by_side
-from tunewright.train.member import Member, TrainingSet
+from tunewright.train.member import Member
 from tunewright.train.numerics import calibrate
 from tunewright.train.recipe import (
     Hyperparameters,
@@ -154,7 +154,7 @@ def _training_rate(
     )
     numerics = workspace.numerics
     members = [
-        Member(
+        classifying_member(
             trial,
             encoder,
             data,
@@ -172,7 +172,7 @@ def _training_rate(
     source: Source = workspace.token_source(FIT)
     if stored:
         source = _pretended_states(workspace, depth)
-    stream = Stream(
+    stream = ClassStream(
         source=source,
         data=data,
         batch_size=batch_size,

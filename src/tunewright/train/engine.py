@@ -7,9 +7,10 @@ strategy, no objective and no task by name.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -18,12 +19,11 @@ from tunewright.core.events import Metric, Progress
 from tunewright.core.usage import peak_memory_bytes, release_memory
 from tunewright.objectives.base import Batch
 from tunewright.train.batches import epoch_batches, steps_per_epoch
-from tunewright.train.member import Member, Score, TrainingSet
+from tunewright.train.member import Judge, Member
 from tunewright.train.schedule import Schedule, schedule_for
 
 if TYPE_CHECKING:
     from tunewright.core.events import Event
-    from tunewright.train.source import Source
 
 CHECKPOINT_SECONDS = 20.0
 MICRO_BATCH_TOKENS = 1536
@@ -32,48 +32,53 @@ and its activations are what a study needs most memory for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stream:
+class Stream(ABC):
     """The batches that a cohort shares."""
 
-    source: Source
-    data: TrainingSet
+    source: Any
+    """Knows the `lengths` of all rows, in tokens, and gives the inputs of some."""
     batch_size: int
     accumulation_steps: int
     seed: int
     device: torch.device
+    micro_batch_tokens: int = MICRO_BATCH_TOKENS
+
+    @property
+    @abstractmethod
+    def fit(self) -> np.ndarray:
+        """Rows to learn from, int64 [n]."""
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps of an epoch."""
-        return steps_per_epoch(len(self.data.fit), self.batch_size, self.accumulation_steps)
+        return steps_per_epoch(len(self.fit), self.batch_size, self.accumulation_steps)
 
     def steps(self, epoch: int, first: int) -> Iterator[list[Batch]]:
         """The micro-batches of each optimiser step of an epoch, from step `first` on."""
-        lengths = self.source.lengths[self.data.fit]
-        plan = epoch_batches(lengths, self.batch_size, seed=self.seed, epoch=epoch)
-        size = self.accumulation_steps
+        plan, size = self.plan(epoch), self.accumulation_steps
         for start in range(first * size, len(plan), size):
-            batches = [self.data.fit[places] for places in plan[start : start + size]]
-            yield [self._batch(part) for rows in batches for part in self._parts(rows)]
+            batches = [self.fit[places] for places in plan[start : start + size]]
+            yield [self.batch(part) for rows in batches for part in self._parts(rows)]
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Positions in `fit` of each batch of an epoch."""
+        lengths = self.source.lengths[self.fit]
+        return epoch_batches(lengths, self.batch_size, seed=self.seed, epoch=epoch)
 
     def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
         """A batch of long texts in parts: its gradient is the same, its activations fit."""
-        most = max(1, MICRO_BATCH_TOKENS // int(self.source.lengths[rows].max()))
+        most = max(1, self.micro_batch_tokens // int(self.source.lengths[rows].max()))
         return np.array_split(rows, -(-len(rows) // most))
 
-    def _batch(self, rows: np.ndarray) -> Batch:
-        targets = torch.from_numpy(self.data.targets[rows])
-        return Batch(
-            inputs=self.source.inputs(rows).to(self.device),
-            targets_b=targets.to(self.device),
-            rows=rows,
-        )
+    @abstractmethod
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The micro-batch of some rows of the source."""
 
 
 def train(
     cohort: list[Member],
     stream: Stream,
-    score: Score,
+    judge: Judge | None,
     emit: Callable[[Event], None],
     horizon: int | None = None,
     clock: Clock | None = None,
@@ -85,7 +90,7 @@ def train(
     Args:
         cohort: the trials.
         stream: the batches that they share.
-        score: of the dev rows.
+        judge: of the dev rows; None where there are none.
         emit: receives progress and metrics.
         horizon: epoch after which the trials are judged; the last one when None. A later call
             with a later horizon trains them on (successive halving).
@@ -116,7 +121,7 @@ def train(
                 for member in active:
                     member.save()
         for member in active:
-            member.end_epoch(stream.source, score)
+            member.end_epoch(judge)
             _report(member, emit)
         account.charge()
         for member in active:

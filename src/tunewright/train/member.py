@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import shutil
 from collections.abc import Callable
@@ -10,33 +9,40 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tunewright.core.errors import TunewrightError
 from tunewright.core.seeds import derive_seed
-from tunewright.models.classifier import Classifier
+from tunewright.models.trainable import Trainable, own_trainable
 from tunewright.objectives.base import Batch
 from tunewright.strategies.base import EMBEDDINGS, Progress, build_strategy
-from tunewright.train.batches import scoring_batches
 from tunewright.train.checkpoint import load_progress, load_state, save_state
 from tunewright.train.dropout import DropoutStream, use_stream
-from tunewright.train.likelihood import mean_loss
 from tunewright.train.optimizer import NamedAdamW
 from tunewright.train.schedule import Schedule, depends_on_horizon
-from tunewright.train.source import SCORING_BATCH, Source
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from tunewright.models.encoder import Encoder
     from tunewright.objectives import Objective
-    from tunewright.train.probe import LinearProbe
     from tunewright.train.recipe import Trial
 
-Score = Callable[[np.ndarray, np.ndarray], float]
-"""Score of (targets [n], answers [n]); larger is better."""
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a model makes of the dev rows."""
+
+    score: float
+    """Larger is better."""
+    loss: float
+    """Mean negative log-likelihood."""
+    tensors: dict[str, Tensor]
+    """What is kept of it, by name."""
+
+
+Judge = Callable[[Trainable], Judged]
+"""Scores a model on dev; it is given in evaluation mode."""
 
 
 class DivergedError(TunewrightError):
@@ -55,6 +61,8 @@ class TrialProgress:
     """Epoch after which the trial is judged this time."""
     epoch_loss_total: float = 0.0
     """Sum of the training loss over the current epoch's items so far."""
+    epoch_count: float = 0.0
+    """What `epoch_loss_total` sums over."""
     history: list[dict[str, float]] = field(default_factory=list)
     """For each finished epoch: train_loss, and dev_score and dev_loss where dev rows exist."""
     best_epoch: int = -1
@@ -68,39 +76,36 @@ class TrialProgress:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingSet:
-    """The rows of a trial. Targets of rows outside `fit` and `dev` are never read."""
-
-    targets: np.ndarray
-    """Class of each row of the source, int64 [rows]; -1 where it is sealed."""
-    classes: int
-    fit: np.ndarray
-    """Rows to learn from, int64 [n]."""
-    dev: np.ndarray
-    """Rows to score on; may be empty."""
-
-
 class Member:
     """One trial of a cohort."""
 
     def __init__(
         self,
         trial: Trial,
-        encoder: Encoder,
-        data: TrainingSet,
-        probe: LinearProbe | None,
+        model: Trainable,
+        base: nn.Module,
         folder: Path,
         accelerator: Accelerator,
         *,
         precision: str = "float32",
         alone: bool = True,
     ) -> None:
+        """A trial at its start.
+
+        Args:
+            trial: what to train and how.
+            model: with frozen weights, those of the base model shared with `base`.
+            base: what other trials start from; it is never changed.
+            folder: of the trial.
+            accelerator: of the process.
+            precision: of the factors of products in training.
+            alone: no other trial trains beside it in this process.
+        """
         self.trial = trial
         self.values = trial.recipe.phase.hyperparameters
-        self.data = data
         self.folder = folder
         self.progress = TrialProgress()
+        self.model = model
         self._accelerator = accelerator
         self._mixed = precision == "bfloat16"
         # Of a point of the learning curve only the end is wanted, and to score dev would cost as
@@ -111,11 +116,8 @@ class Member:
             trial.recipe.phase.strategy.name, trial.recipe.phase.strategy.settings
         )
         self._objective = _build_objective(trial)
-        self.model = _fresh_model(encoder, data.classes, derive_seed(trial.seed, "head"))
         self._strategy.prepare(self.model)
-        _own_trainable(self.model, encoder.backbone)
-        if probe is not None:
-            self.model.head.start_from(probe.weight_cd, probe.bias_c)
+        own_trainable(self.model, base)
         self.lowest_trained_layer = self._strategy.lowest_trained_layer(self.model)
         self._dropout = DropoutStream(derive_seed(trial.seed, "dropout"), alone=alone)
         self._trained_parts = self._find_trained_parts()
@@ -125,6 +127,12 @@ class Member:
         self._groups = self._strategy.parameter_groups(self.model)
         self._optimizer = NamedAdamW(self._groups, self.values)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        device: torch.device = self._accelerator.device
+        return device
+
     # -- one optimiser step ---------------------------------------------------------------------
 
     def step(self, batches: list[Batch], step: int, schedule: Schedule) -> None:
@@ -133,7 +141,7 @@ class Member:
             Progress(step=step, total_steps=schedule.total_steps, epoch=self.progress.epoch)
         )
         self._train_mode()
-        total, count = 0.0, 0
+        total, count = 0.0, 0.0
         for index, batch in enumerate(batches):
             self._dropout.restart(step, index)
             with torch.autocast(self._accelerator.device.type, torch.bfloat16, self._mixed):
@@ -145,12 +153,13 @@ class Member:
         self._optimizer.step(schedule.factor(step))
         self.progress.step_in_epoch += 1
         self.progress.epoch_loss_total += total
+        self.progress.epoch_count += count
 
-    def _finish_gradients(self, total: float, count: int) -> None:
+    def _finish_gradients(self, total: float, count: float) -> None:
         """Divide by the items of the whole step, add the penalty, clip."""
         parameters = self._optimizer.parameters
         gradients = [p.grad for p in parameters if p.grad is not None]
-        torch._foreach_div_(gradients, float(count))
+        torch._foreach_div_(gradients, count)
         penalty = self._strategy.penalty(self.model)
         if penalty is not None:
             self._accelerator.backward(penalty)
@@ -165,25 +174,28 @@ class Member:
 
     # -- the end of an epoch --------------------------------------------------------------------
 
-    def end_epoch(self, source: Source, score: Score) -> None:
-        """Score the dev rows where wanted, keep the best weights, decide whether to stop."""
+    def end_epoch(self, judge: Judge | None) -> None:
+        """Score the dev rows where wanted, keep the best weights, decide whether to stop.
+
+        Args:
+            judge: of the dev rows; None where there are none.
+        """
         progress = self.progress
-        record = {"train_loss": progress.epoch_loss_total / len(self.data.fit)}
+        record = {"train_loss": progress.epoch_loss_total / progress.epoch_count}
         last = progress.epoch + 1 == progress.horizon
-        if len(self.data.dev) and (last or self._scores_each_epoch):
-            logits = self.logits(source, self.data.dev)
-            targets = self.data.targets[self.data.dev]
-            record["dev_score"] = score(targets, logits.argmax(1))
-            record["dev_loss"] = mean_loss(logits, targets)
+        if judge is not None and (last or self._scores_each_epoch):
+            self.model.eval()
+            judged = judge(self.model)
+            record |= {"dev_score": judged.score, "dev_loss": judged.loss}
             save_state(
                 self.folder / "dev" / f"epoch-{progress.epoch + 1}.safetensors",
-                {"logits": torch.from_numpy(logits)},
+                judged.tensors,
                 {"epoch": progress.epoch + 1},
             )
         progress.history.append(record)
         progress.epoch += 1
         progress.step_in_epoch = 0
-        progress.epoch_loss_total = 0.0
+        progress.epoch_loss_total = progress.epoch_count = 0.0
         if self._is_best():
             progress.best_epoch = progress.epoch
             save_state(self._best(progress.epoch), self.weights(), {"epoch": progress.epoch})
@@ -206,10 +218,6 @@ class Member:
     def finished(self) -> bool:
         """Whether there is nothing left to train up to the horizon."""
         return self.progress.stopped_early or self.progress.epoch >= self.progress.horizon
-
-    def logits(self, source: Source, rows: np.ndarray) -> np.ndarray:
-        """Logits `[n, classes]` of some rows, without dropout."""
-        return score_rows(self.model, source, rows, self._accelerator.device)
 
     # -- checkpoints ----------------------------------------------------------------------------
 
@@ -289,7 +297,7 @@ class Member:
             tensors, _ = load_state(last)
             self._load_weights({n[8:]: v for n, v in tensors.items() if n.startswith("weights/")})
 
-    def finish(self) -> Classifier:
+    def finish(self) -> Trainable:
         """The trained model as a plain one, adapters merged."""
         self._strategy.finish(self.model)
         return self.model
@@ -304,7 +312,7 @@ class Member:
     def _find_trained_parts(self) -> list[nn.Module]:
         if self.lowest_trained_layer == EMBEDDINGS:
             return [self.model.backbone]
-        return list(self.model.encoder_blocks())[self.lowest_trained_layer :]
+        return self.model.blocks[self.lowest_trained_layer :]
 
     def _train_mode(self) -> None:
         """Dropout acts in the trained part alone: what is frozen always gives the same states."""
@@ -313,46 +321,9 @@ class Member:
             part.train()
 
 
-def score_rows(
-    model: Classifier, source: Source, rows: np.ndarray, device: torch.device
-) -> np.ndarray:
-    """Logits float32 `[n, classes]` of some rows of a source."""
-    model.eval()
-    logits: np.ndarray | None = None
-    with torch.inference_mode():
-        for places in scoring_batches(source.lengths[rows], SCORING_BATCH):
-            found = model(source.inputs(rows[places]).to(device)).float().cpu().numpy()
-            if logits is None:
-                logits = np.zeros((len(rows), found.shape[1]), dtype=np.float32)
-            logits[places] = found
-    assert logits is not None, "no rows to score"
-    return logits
-
-
 def _build_objective(trial: Trial) -> Objective:
     from tunewright.objectives import OBJECTIVES
 
     phase = trial.recipe.phase
     kind = OBJECTIVES.get(phase.objective)
     return kind(label_smoothing_factor=phase.hyperparameters.label_smoothing_factor)  # type: ignore[call-arg]
-
-
-def _fresh_model(encoder: Encoder, classes: int, seed: int) -> Classifier:
-    """A classifier whose backbone shares its (frozen) weights with the loaded base model."""
-    shared = {id(p): p for p in encoder.backbone.parameters()}
-    own = copy.copy(encoder)
-    own.backbone = copy.deepcopy(encoder.backbone, memo=dict(shared))
-    torch.manual_seed(seed)
-    model = Classifier(own, classes)
-    model.backbone.requires_grad_(False)
-    return model
-
-
-def _own_trainable(model: Classifier, base: nn.Module) -> None:
-    """Give the model its own copy of every weight that will move; the base stays as it is."""
-    shared = {id(p) for p in base.parameters()}
-    for module in model.backbone.modules():
-        for name, parameter in list(module._parameters.items()):
-            if parameter is not None and parameter.requires_grad and id(parameter) in shared:
-                module._parameters[name] = nn.Parameter(parameter.detach().clone())
-    base.requires_grad_(False)

@@ -74,6 +74,7 @@ class Hyperparameters(Config):
         "label_smoothing": "label_smoothing_factor",
         "max_gradient_norm": "max_grad_norm",
         "gradient_clipping": "max_grad_norm",
+        "sample_packing": "packing",
         "early_stopping_steps": "early_stopping_patience",
         "early_stop_interval": "early_stopping_patience",
     }
@@ -86,6 +87,12 @@ class Hyperparameters(Config):
     """Rows of a micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1)
     """Micro-batches of one optimiser step; exactly equal to one larger batch."""
+    tokens_per_step: int | None = Field(default=None, ge=1)
+    """Tokens of a micro-batch, padding included, in place of a number of rows. For models that
+    write."""
+    packing: bool | None = None
+    """Whether rows stand one behind the other instead of side by side; chosen by the device when
+    not given. For models that write."""
     lr_scheduler_type: Literal["warmup_stable_decay", "linear", "cosine", "constant"] = (
         "warmup_stable_decay"
     )
@@ -116,8 +123,8 @@ class Hyperparameters(Config):
 class Phase(Config):
     """Objective x strategy x hyper-parameters."""
 
-    objective: Literal["supervised"] = "supervised"
-    """What is minimised."""
+    objective: Literal["supervised", "next_token"] = "supervised"
+    """What is minimised: the cross-entropy of a label, or of each token that is learned."""
     strategy: StrategySpec
     """Which weights move."""
     hyperparameters: Hyperparameters = Hyperparameters()

@@ -1,0 +1,223 @@
+"""A model that writes, as the engine trains it: losses at the trained positions and nothing else.
+
+Shape suffixes: b rows, t tokens, s tokens of the source, n trained positions, d hidden size, v
+words of the vocabulary.
+
+Any causal model and any encoder-decoder of transformers is run by its own forward. In place of its
+head stands a module that takes out the rows at trained positions first, so that logits exist there
+alone and whatever the family does to them (softcapping, scales, biases) is done by the family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tunewright.core.errors import ModelError
+from tunewright.models import layers
+from tunewright.models.head import CHUNK_BYTES, head_losses, logit_losses
+from tunewright.models.layers import Tail
+from tunewright.models.trainable import Trainable, sharing_copy
+
+_SAME = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sequences:
+    """One micro-batch on its way into a model that writes.
+
+    Rows lie side by side, padded behind, or one behind the other in a single row, where
+    `positions_bt` begins anew with each (packed).
+    """
+
+    input_ids_bt: Tensor | None = None
+    """Of a causal model the text; of an encoder-decoder what its decoder has written so far."""
+    mask_bt: Tensor | None = None
+    """1 at real tokens; None when no row is padded, and always in packed rows."""
+    positions_bt: Tensor | None = None
+    """Position of each token in its own row; None where rows are not packed."""
+    source_ids_bs: Tensor | None = None
+    """What the encoder reads; None for a causal model."""
+    source_mask_bs: Tensor | None = None
+    states_btd: Tensor | None = None
+    """States that enter block `depth`, in place of the ids."""
+    depth: int = 0
+    places_n: Tensor
+    """Where a token is predicted that is learned: b * T + t, int64."""
+    targets_n: Tensor
+    """That token, int64."""
+    weights_n: Tensor
+    """Its weight in the loss, float32."""
+    weight: float
+    """Sum of the weights."""
+    counts: tuple[int, ...] = ()
+    """Trained positions of each row; they stand in `places_n` row by row."""
+    smoothing: float = 0.0
+    """Label smoothing."""
+
+    def smoothed(self, smoothing: float) -> Sequences:
+        """The same with label smoothing."""
+        return self if smoothing == self.smoothing else replace(self, smoothing=smoothing)
+
+    def to(self, device: torch.device) -> Sequences:
+        """The same on a device."""
+        if device.type == "cpu":
+            return self
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), Tensor)
+        }
+        return replace(self, **moved)
+
+
+class _Picking(nn.Module):
+    """Stands in the place of the head and works on the trained positions alone."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+        self.places_n: Tensor | None = None
+        self.bare = False
+        """Whether the states are handed on as they are."""
+
+    def forward(self, hidden_btd: Tensor) -> Tensor:
+        if self.places_n is not None:
+            hidden_btd = hidden_btd.flatten(0, 1)[self.places_n][None]
+        if self.bare:
+            return hidden_btd
+        logits: Tensor = self.head(hidden_btd)
+        return logits
+
+
+class Writer(Trainable):
+    """A causal language model, or one with encoder and decoder, whose output are losses.
+
+    Args:
+        model: as transformers loads it. It is not changed: its modules are copied, and its
+            parameters are shared and frozen in the copy.
+
+    Raises:
+        ModelError: when it has no head that writes.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        head = model.get_output_embeddings()
+        if not isinstance(head, nn.Linear):
+            raise ModelError(
+                f"a '{model.config.model_type}' model has no head that writes",
+                expected="a causal language model, or one with encoder and decoder",
+            )
+        self.model = sharing_copy(model)
+        self.model.requires_grad_(False)
+        self._picking = _Picking(self.model.get_output_embeddings())
+        self.model.set_output_embeddings(self._picking)
+        self.two_sequences = bool(model.config.is_encoder_decoder)
+        self.chunk_bytes = CHUNK_BYTES
+        self._tails: dict[int, Tail] = {}
+        self.plain_head = self._head_is_plain()
+
+    @property
+    def backbone(self) -> Any:  # type: ignore[override]
+        """The model without its head."""
+        return self.model.base_model
+
+    @property
+    def head(self) -> nn.Linear:
+        """From hidden states to logits."""
+        head = self._picking.head
+        assert isinstance(head, nn.Linear)
+        return head
+
+    @property
+    def base_head(self) -> nn.Module | None:
+        embeddings = self.model.get_input_embeddings().weight
+        return None if self.head.weight is embeddings else self.head
+
+    @property
+    def block_names(self) -> list[str]:
+        """Those of the encoder come before those of the decoder."""
+        if not self.two_sequences:
+            return super().block_names
+        return layers.encoder_decoder_blocks(self.backbone)
+
+    def forward(self, inputs: Sequences) -> Tensor:
+        """The loss at each trained position, float32 [n]."""
+        self._picking.places_n = inputs.places_n
+        self._picking.bare = self.plain_head
+        found = self._run(inputs)[0]
+        if not self.plain_head:
+            return logit_losses(found, inputs.targets_n, inputs.smoothing)
+        return head_losses(
+            found,
+            self.head.weight,
+            self.head.bias,
+            inputs.targets_n,
+            inputs.smoothing,
+            self.chunk_bytes,
+        )
+
+    def logits(self, inputs: Sequences) -> Tensor:
+        """The logits at the trained positions, [n, v]."""
+        self._picking.places_n = inputs.places_n
+        self._picking.bare = False
+        return self._run(inputs)[0]
+
+    def plain_model(self) -> Any:
+        """The model as transformers knows it, with the present weights and its head in place."""
+        self.model.set_output_embeddings(self._picking.head)
+        return self.model
+
+    def _run(self, inputs: Sequences) -> Tensor:
+        """What comes out of the module in the head's place, [1, n, d or v]."""
+        if inputs.states_btd is not None:
+            last_btd = self._tail(inputs.depth)(inputs.states_btd, inputs.mask_bt)
+            from_states: Tensor = self._picking(last_btd)
+            return from_states
+        asked: dict[str, Any] = {"use_cache": False}
+        if self.two_sequences:
+            asked |= {
+                "input_ids": inputs.source_ids_bs,
+                "attention_mask": inputs.source_mask_bs,
+                "decoder_input_ids": inputs.input_ids_bt,
+                "decoder_attention_mask": inputs.mask_bt,
+            }
+        else:
+            asked |= {"input_ids": inputs.input_ids_bt, "attention_mask": inputs.mask_bt}
+            if inputs.positions_bt is not None:
+                asked["position_ids"] = inputs.positions_bt
+        logits: Tensor = self.model(**asked).logits
+        return logits
+
+    def _tail(self, depth: int) -> Tail:
+        if depth not in self._tails:
+            # In a plain dict, so that the shared parameters are not counted twice.
+            self._tails[depth] = Tail(self.backbone, depth)
+        return self._tails[depth]
+
+    @torch.no_grad()
+    def _head_is_plain(self) -> bool:
+        """Whether the logits are the head's, with nothing done to them, so that their loss can be
+        computed without the family's forward."""
+        was_training = self.model.training
+        self.model.eval()
+        words = min(int(self.head.weight.shape[0]), 100)
+        ids_bt = torch.arange(6, device=self.head.weight.device).remainder(words).view(1, 6)
+        asked: dict[str, Any] = {"input_ids": ids_bt, "use_cache": False}
+        if self.two_sequences:
+            asked["decoder_input_ids"] = ids_bt
+        try:
+            self._picking.places_n, self._picking.bare = None, True
+            hidden = self.model(**asked).logits
+            self._picking.bare = False
+            logits = self.model(**asked).logits.float()
+        finally:
+            self.model.train(was_training)
+        if hidden.shape[-1] != self.head.weight.shape[1]:
+            return False
+        own = self.head(hidden).float()
+        return bool((own - logits).abs().max() <= _SAME * logits.abs().max().clamp_min(1.0))

@@ -1,0 +1,163 @@
+"""What the worker does for an experiment with a writer: train trials, score them, release one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from tunewright.core.events import Event, Notice, Progress
+from tunewright.core.files import write_json
+from tunewright.core.usage import reset_peak_memory
+from tunewright.data.contents import ContentDataset
+from tunewright.data.split import nested_order
+from tunewright.models.writer import Writer
+from tunewright.train.engine import MICRO_BATCH_TOKENS, train
+from tunewright.train.member import DivergedError, Judge, Member
+from tunewright.train.recipe import Selection, Trial
+from tunewright.train.writing.stream import WritingStream, judge_losses
+from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
+from tunewright.workers.base import Context, JobHandler
+
+
+class TrainWriters(JobHandler):
+    """Payload: `workspace`, `trials` and `horizons` (an epoch, None for the last).
+
+    Trains them one after another, each with all cores. Returns `progress`, one for each trial in
+    their order; its `failed` holds the reason when training diverged.
+    """
+
+    def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
+        reset_peak_memory()
+        workspace = WritingWorkspace.of(context, WritingSpec(**payload["workspace"]))
+        trials = [Trial(**values) for values in payload["trials"]]
+        found = []
+        for number, (trial, horizon) in enumerate(zip(trials, payload["horizons"], strict=True)):
+            tell = partial(_tell, context.emit, number, len(trials))
+            found.append(train_writer(workspace, trial, horizon, tell))
+        return {"progress": found}
+
+
+def train_writer(
+    workspace: WritingWorkspace,
+    trial: Trial,
+    horizon: int | None = None,
+    emit: Callable[[Event], None] = lambda event: None,
+) -> dict[str, Any]:
+    """Train one trial, from its checkpoint if there is one; returns its progress."""
+    member, stream, judge = prepare_writer(workspace, trial)
+    write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
+    failed = None
+    try:
+        train([member], stream, judge, emit, horizon)
+    except DivergedError as problem:
+        failed = str(problem)
+    return {
+        "failed": failed,
+        **member.progress.as_dict(),
+        "fit_rows": len(np.unique(workspace.rows.example[stream.pieces])),
+        "fit_tokens": int(workspace.rows.lengths[stream.pieces].sum()),
+        "trained_tokens": float(workspace.rows.trained[stream.pieces].sum()),
+        "trainable_parameters": sum(p.numel() for p in member.weights().values()),
+        "lowest_trained_layer": member.lowest_trained_layer,
+    }
+
+
+def prepare_writer(
+    workspace: WritingWorkspace, trial: Trial
+) -> tuple[Member, WritingStream, Judge | None]:
+    """A member at its start, the batches it learns from, and the judge of its dev rows."""
+    from accelerate import Accelerator
+
+    rows = workspace.rows
+    fit, dev = selected_rows(workspace.dataset, trial.selection)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    torch.manual_seed(trial.seed)  # new modules of a strategy are drawn from torch's generator
+    member = Member(
+        trial,
+        Writer(workspace.model),
+        workspace.model,
+        workspace.layout.trial(trial.id),
+        accelerator,
+        precision=workspace.numerics.precision,
+    )
+    values = trial.recipe.phase.hyperparameters
+    depth = member.lowest_trained_layer
+    stored = workspace.can_store(depth)
+    if depth > 0 and workspace.spec.store and not stored and not workspace.chat.two_sequences:
+        text = "this model cannot be cut below a block, so nothing is reused between epochs"
+        workspace.context.emit(Notice(text=text, level="warning"))
+    source = workspace.source(packed=_packs(workspace, trial), depth=depth if stored else 0)
+    stream = WritingStream(
+        source=source,
+        pieces=rows.of_examples(fit),
+        batch_size=values.per_device_train_batch_size,
+        accumulation_steps=values.gradient_accumulation_steps,
+        seed=trial.seed,
+        device=accelerator.device,
+        step_tokens=values.tokens_per_step,
+        micro_batch_tokens=MICRO_BATCH_TOKENS,
+    )
+    judge = judge_losses(
+        workspace.source(depth=depth if stored else 0),
+        rows,
+        rows.of_examples(dev),
+        micro_batch_tokens=MICRO_BATCH_TOKENS,
+        device=accelerator.device,
+    )
+    return member, stream, judge
+
+
+def selected_rows(dataset: ContentDataset, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the data set that a selection learns from, and those that it is scored on."""
+    everything = np.arange(len(dataset.fit))
+    if selection.fit == "train+dev":
+        fit, dev = everything, everything[:0]
+    else:
+        fit, dev = next((f, d) for fold, f, d in dataset.holdouts if fold == selection.fold)
+    if selection.size is not None:
+        order = nested_order(np.zeros(len(fit), dtype=np.int64), dataset.seed, selection.order)
+        fit = np.sort(fit[order[: selection.size]])
+    return fit, dev
+
+
+def average(
+    workspace: WritingWorkspace, trials: Sequence[Trial]
+) -> tuple[Member, WritingStream, Judge | None]:
+    """A member that holds the mean of the trials' judged weights, which differ in the seed alone:
+    a uniform soup (Wortsman et al. 2022)."""
+    member, stream, judge = prepare_writer(workspace, trials[0])
+    total: dict[str, torch.Tensor] = {}
+    for trial in trials:
+        member.folder = workspace.layout.trial(trial.id)
+        member.load_judged()
+        for name, weight in member.weights().items():
+            share = weight.detach().double() / len(trials)
+            total[name] = share if name not in total else total[name] + share
+    with torch.no_grad():
+        for name, weight in member.weights().items():
+            weight.copy_(total[name])
+    return member, stream, judge
+
+
+def _packs(workspace: WritingWorkspace, trial: Trial) -> bool:
+    """Whether rows are packed: on a GPU, unless the recipe says otherwise."""
+    chosen = trial.recipe.phase.hyperparameters.packing
+    if workspace.chat.two_sequences:
+        return False
+    return workspace.device.type == "cuda" if chosen is None else chosen
+
+
+def _tell(emit: Callable[[Event], None], number: int, count: int, event: Event) -> None:
+    """Pass on an event of one of several trials; progress as the share of all."""
+    if isinstance(event, Progress) and count > 1:
+        total = max(1, event.total)
+        event = Progress(
+            activity=f"{event.activity} ({number + 1} of {count})",
+            done=number * total + event.done,
+            total=count * total,
+        )
+    emit(event)
