@@ -10,7 +10,7 @@ import numpy as np
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_points
 from tunewright.experiment.config import CurveConfig
-from tunewright.experiment.evaluator import Evaluator, Outcome, Run, TrialsAhead
+from tunewright.experiment.evaluator import Outcome, Run, RunEvaluator, TrialsAhead
 from tunewright.experiment.laws import LEVEL, CurveFit, fit_curve
 from tunewright.train.recipe import Recipe, Trial
 
@@ -37,7 +37,7 @@ def curve_sizes(fit_rows: int, classes: int, config: CurveConfig) -> list[int]:
 
 def measure_curve(
     recipe: Recipe,
-    evaluator: Evaluator,
+    evaluator: RunEvaluator,
     config: CurveConfig,
     seed: int,
     ahead: TrialsAhead = tuple,
@@ -56,7 +56,7 @@ def measure_curve(
 
 
 def curve_trials(
-    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
+    recipe: Recipe, evaluator: RunEvaluator, config: CurveConfig, seed: int
 ) -> list[Trial]:
     """The trials that `measure_curve` would train."""
     plan = _plan(recipe, evaluator, config, seed)
@@ -64,11 +64,11 @@ def curve_trials(
 
 
 def _plan(
-    recipe: Recipe, evaluator: Evaluator, config: CurveConfig, seed: int
+    recipe: Recipe, evaluator: RunEvaluator, config: CurveConfig, seed: int
 ) -> list[tuple[int, int, Run]]:
     """Size, seed number and run of each point."""
-    fit_rows = min(len(fit) for _, fit, _ in evaluator.dataset.holdouts)
-    sizes = curve_sizes(fit_rows, len(evaluator.dataset.labels), config)
+    fit_rows = min(len(fit) for _, fit, _ in evaluator.divided.holdouts)
+    sizes = curve_sizes(fit_rows, evaluator.classes, config)
     return [
         (
             size,

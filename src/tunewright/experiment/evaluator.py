@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tunewright.core.hashing import hash_value
-from tunewright.data.dataset import Dataset
+from tunewright.data.dataset import Dataset, Divided
 from tunewright.evaluate.metrics import METRICS
 from tunewright.study.layout import StudyLayout
 from tunewright.train.checkpoint import load_progress, trained_to
@@ -66,11 +67,12 @@ class Outcome:
 
     run: Run
     score: float
-    """The project's metric over all scored rows."""
+    """The project's metric over all scored rows; of a model that writes, exp(-loss)."""
     loss: float
     """Mean negative log-likelihood over them."""
     answers: np.ndarray
-    """Class answered for each scored row, int64 [n]."""
+    """What it made of each scored row: the class answered, int64 [n]; of a model that writes, the
+    summed loss and the weight of its trained tokens, float64 [n, 2]."""
     cpu_seconds: float
     wall_seconds: float
     fit_rows: int
@@ -100,26 +102,59 @@ class Outcome:
         }
 
 
-class Evaluator:
-    """Scores runs over the project's holdouts."""
+class RunEvaluator(ABC):
+    """Scores runs over the project's holdouts: trains what is missing, remembers what is done.
+
+    A member says what a run is judged by.
+    """
 
     def __init__(
         self,
-        dataset: Dataset,
-        metric: str,
+        dataset: Divided,
         layout: StudyLayout,
         memory: TrialMemory,
         train: TrainTrials,
         *,
         numerics: str,
+        stops_by: str,
     ) -> None:
-        self.dataset = dataset
+        """
+        Args:
+            dataset: the prepared rows.
+            layout: of the study.
+            memory: where results of runs are kept.
+            train: trains what is not there.
+            numerics: name of the arithmetic in use.
+            stops_by: the score by which a trial may stop early.
+        """
+        self.divided = dataset
         self._numerics = numerics
-        self._metric_name = metric
-        self._metric = METRICS.get(metric)()
+        self._stops_by = stops_by
         self._layout = layout
         self._memory = memory
         self._train = train
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Kinds of answers; a subset of the rows has to have each of them."""
+
+    @abstractmethod
+    def standard_error(self, a: Outcome, b: Outcome) -> float:
+        """Standard error of the difference in score of two outcomes on the same rows."""
+
+    @abstractmethod
+    def _judged(self, trials: list[Trial], epochs: int) -> dict[str, Any]:
+        """`score`, `loss` and `answers` of trials that have been trained, as plain values."""
+
+    @abstractmethod
+    def _restored(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A remembered result with `score` and `answers` (an array) as they are meant now."""
+
+    @property
+    @abstractmethod
+    def _no_answer(self) -> Any:
+        """Stands for the answers of a run that failed."""
 
     def trials(self, run: Run) -> list[Trial]:
         """One trial for each holdout."""
@@ -128,11 +163,11 @@ class Evaluator:
                 recipe=run.recipe,
                 selection=Selection(fold=fold, size=run.size, order=run.order),
                 seed=run.seed,
-                data=self.dataset.content_hash,
+                data=self.divided.content_hash,
                 numerics=self._numerics,
-                stops_by=self._metric_name if run.recipe.stops_early else None,
+                stops_by=self._stops_by if run.recipe.stops_early else None,
             )
-            for fold, _, _ in self.dataset.holdouts
+            for fold, _, _ in self.divided.holdouts
         ]
 
     def score(self, run: Run) -> Outcome:
@@ -175,13 +210,7 @@ class Evaluator:
     def _remembered(self, run: Run) -> Outcome:
         known = self._memory.trial(self._key(run))
         assert known is not None
-        result = known["result"]
-        answers = np.array(result["answers"], dtype=np.int64)
-        if not result["failed"]:  # remembered, perhaps, from before another metric was chosen
-            targets = self.dataset.fit.targets[self.dataset.scored_rows]
-            score = self._metric.score(targets, answers, len(self.dataset.labels))
-            result = {**result, "score": score}
-        return Outcome(run=run, **{**result, "answers": answers})
+        return Outcome(run=run, **self._restored(known["result"]))
 
     def restored(self, run: Run, part: str = "last") -> list[Trial]:
         """The trials of a run that has been scored, with the folder `part` of each on disk.
@@ -200,16 +229,6 @@ class Evaluator:
                 self._train([(trial, run.horizon)])
         return trials
 
-    def standard_error(self, a: Outcome, b: Outcome) -> float:
-        """Standard error of the difference in accuracy of two outcomes on the same rows."""
-        targets = self.dataset.fit.targets[self.dataset.scored_rows]
-        difference = (a.answers == targets).astype(float) - (b.answers == targets)
-        return float(difference.std() / np.sqrt(len(targets)))
-
-    def logits(self, run: Run) -> np.ndarray:
-        """Dev logits [n, classes] of a run that has been scored, rows in ascending order."""
-        return self._pooled(self.restored(run, "dev"), run.epochs)[0]
-
     def _result(
         self, run: Run, trials: list[Trial], progress: list[dict[str, Any]]
     ) -> dict[str, Any]:
@@ -218,12 +237,8 @@ class Evaluator:
         failed = next((entry["failed"] for entry in progress if entry["failed"]), None)
         if failed is not None:
             return self._failure(failed, cpu_seconds, wall_seconds, trials)
-        logits, targets = self._pooled(trials, run.epochs)
-        answers = logits.argmax(1)
         return {
-            "score": self._metric.score(targets, answers, len(self.dataset.labels)),
-            "loss": mean_loss(logits, targets),
-            "answers": answers.tolist(),
+            **self._judged(trials, run.epochs),
             "cpu_seconds": cpu_seconds,
             "wall_seconds": wall_seconds,
             "fit_rows": int(np.mean([entry["fit_rows"] for entry in progress])),
@@ -231,15 +246,13 @@ class Evaluator:
             "failed": None,
         }
 
-    def _pooled(self, trials: list[Trial], epochs: int) -> tuple[np.ndarray, np.ndarray]:
-        """Logits and targets of all scored rows, rows in ascending order."""
+    def _pooled_rows(self, trials: list[Trial], read: Callable[[Trial], np.ndarray]) -> np.ndarray:
+        """What each trial made of its scored rows, for all of them in ascending order, [n, ...]."""
         rows, parts = [], []
-        for trial, (_, _, scored) in zip(trials, self.dataset.holdouts, strict=True):
+        for trial, (_, _, scored) in zip(trials, self.divided.holdouts, strict=True):
             rows.append(scored)
-            parts.append(_read_logits(self._layout.trial(trial.id), trial, epochs))
-        order = np.argsort(np.concatenate(rows), kind="stable")
-        everything = np.concatenate(rows)[order]
-        return np.concatenate(parts)[order], self.dataset.fit.targets[everything]
+            parts.append(read(trial))
+        return np.concatenate(parts)[np.argsort(np.concatenate(rows), kind="stable")]
 
     def _failure(
         self, reason: str, cpu_seconds: float, wall_seconds: float, trials: list[Trial]
@@ -247,7 +260,7 @@ class Evaluator:
         return {
             "score": -1.0,
             "loss": 0.0,
-            "answers": [-1] * len(self.dataset.scored_rows),
+            "answers": [self._no_answer] * len(self.divided.scored_rows),
             "cpu_seconds": cpu_seconds,
             "wall_seconds": wall_seconds,
             "fit_rows": 0,
@@ -256,10 +269,80 @@ class Evaluator:
         }
 
 
-def _read_logits(folder: Path, trial: Trial, epoch: int) -> np.ndarray:
-    """Dev logits of the weights that count (`Member.load_judged`): the best when it stops early."""
+class Evaluator(RunEvaluator):
+    """Scores runs by a metric of labels."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        metric: str,
+        layout: StudyLayout,
+        memory: TrialMemory,
+        train: TrainTrials,
+        *,
+        numerics: str,
+    ) -> None:
+        super().__init__(dataset, layout, memory, train, numerics=numerics, stops_by=metric)
+        self.dataset = dataset
+        self._metric = METRICS.get(metric)()
+
+    @property
+    def classes(self) -> int:
+        return len(self.dataset.labels)
+
+    def standard_error(self, a: Outcome, b: Outcome) -> float:
+        """Standard error of the difference in accuracy of two outcomes on the same rows."""
+        difference = (a.answers == self._targets).astype(float) - (b.answers == self._targets)
+        return float(difference.std() / np.sqrt(len(difference)))
+
+    def logits(self, run: Run) -> np.ndarray:
+        """Dev logits [n, classes] of a run that has been scored, rows in ascending order."""
+        return self._pooled(self.restored(run, "dev"), run.epochs)
+
+    @property
+    def _targets(self) -> np.ndarray:
+        targets: np.ndarray = self.dataset.fit.targets[self.dataset.scored_rows]
+        return targets
+
+    @property
+    def _no_answer(self) -> int:
+        return -1
+
+    def _restored(self, result: dict[str, Any]) -> dict[str, Any]:
+        answers = np.array(result["answers"], dtype=np.int64)
+        if not result["failed"]:  # remembered, perhaps, from before another metric was chosen
+            score = self._metric.score(self._targets, answers, self.classes)
+            result = {**result, "score": score}
+        return {**result, "answers": answers}
+
+    def _judged(self, trials: list[Trial], epochs: int) -> dict[str, Any]:
+        logits = self._pooled(trials, epochs)
+        answers = logits.argmax(1)
+        return {
+            "score": self._metric.score(self._targets, answers, self.classes),
+            "loss": mean_loss(logits, self._targets),
+            "answers": answers.tolist(),
+        }
+
+    def _pooled(self, trials: list[Trial], epochs: int) -> np.ndarray:
+        """Logits of all scored rows, rows in ascending order."""
+        return self._pooled_rows(
+            trials, lambda trial: kept_of(self._layout.trial(trial.id), trial, epochs)["logits"]
+        )
+
+
+def kept_of(folder: Path, trial: Trial, epoch: int) -> dict[str, np.ndarray]:
+    """What a trial kept of its scored rows, by the weights that count (`Member.load_judged`): the
+    best when it stops early.
+
+    Args:
+        folder: of the trial.
+        trial: it.
+        epoch: after which it is judged.
+    """
     from safetensors.numpy import load_file
 
     if trial.stops_by is not None:
         epoch = int(load_progress(folder / "last" / "state.safetensors")["best_epoch"])
-    return load_file(folder / "dev" / f"epoch-{epoch}.safetensors")["logits"]
+    found: dict[str, np.ndarray] = load_file(folder / "dev" / f"epoch-{epoch}.safetensors")
+    return found

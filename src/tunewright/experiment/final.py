@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunewright.core.seeds import derive_seed
-from tunewright.data.dataset import Dataset
+from tunewright.data.dataset import Dataset, Divided
 from tunewright.evaluate.calibration import fit_temperature
 from tunewright.experiment.config import FinalConfig
 from tunewright.train.recipe import Recipe, Selection, Trial
@@ -13,7 +13,7 @@ from tunewright.train.recipe import Recipe, Selection, Trial
 
 def final_trials(
     recipe: Recipe,
-    dataset: Dataset,
+    dataset: Divided,
     config: FinalConfig,
     seed: int,
     *,

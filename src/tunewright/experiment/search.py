@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
-from tunewright.experiment.evaluator import Evaluator, Outcome, Run, TrialsAhead
+from tunewright.experiment.evaluator import Outcome, Run, RunEvaluator, TrialsAhead
 from tunewright.strategies import STRATEGIES
 from tunewright.train.recipe import Phase, Recipe, StrategySpec, Trial, fitting_strategies
 
@@ -48,6 +48,8 @@ class SearchSpace:
     batch_sizes: list[int]
     depth: int
     """Blocks of the model; strategies that do not fit it are left out."""
+    usual_rate: float = DEFAULT_LEARNING_RATE
+    """Learning rate that is taken where the sweep tells no other one apart from it."""
 
     def strategies(self) -> list[StrategySpec]:
         """The strategies that this model supports."""
@@ -77,7 +79,7 @@ class Search:
     def __init__(
         self,
         space: SearchSpace,
-        evaluator: Evaluator,
+        evaluator: RunEvaluator,
         seed: int,
         on_step: Callable[[int, int], None] | None = None,
         ahead: Callable[[Recipe], Sequence[Trial]] = lambda recipe: (),
@@ -111,7 +113,7 @@ class Search:
             if not outcome.failed
             and best.score - outcome.score <= self._evaluator.standard_error(best, outcome)
         ]
-        return min(close or rates, key=lambda rate: abs(math.log(rate / DEFAULT_LEARNING_RATE)))
+        return min(close or rates, key=lambda rate: abs(math.log(rate / self._space.usual_rate)))
 
     def _base_recipe(self, rate: float) -> Recipe:
         return self._space.recipe(
@@ -208,8 +210,7 @@ class Search:
         values = {name: choices[name][index] for name, index in picked.items()}
         fixed = len(self._space.config.choices("learning_rate")) == 1
         if not fixed:
-            factor = STRATEGIES.get(values["strategy"].name).learning_rate_factor
-            values["learning_rate"] *= factor
+            values["learning_rate"] *= _factor(values["strategy"]) / _factor(choices["strategy"][0])
         return self._space.recipe(**values)
 
     def _score_of(self, recipe: Recipe) -> float:
@@ -335,6 +336,11 @@ def _cell(choices: dict[str, list[Any]], number: int) -> dict[str, int]:
     for name, values in choices.items():
         number, picked[name] = divmod(number, len(values))
     return picked
+
+
+def _factor(strategy: StrategySpec) -> float:
+    """What a strategy's learning rate is a multiple of."""
+    return STRATEGIES.get(strategy.name).learning_rate_factor
 
 
 def _rank(outcome: Outcome) -> tuple[float, float]:
