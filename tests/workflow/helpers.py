@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from tunewright.workflow.results import RunResult
 from tunewright.workflow.session import Listener
 from tunewright.workflow.stages import STAGE_NAMES
 
-MEASURED = ("seconds", "_per_token", "_per_1000", "memory_bytes", "cost")
+_ITEMS = re.compile(r"about [\d,]+ items")
+MEASURED = ("items_needed", "seconds", "_per_token", "_per_1000", "memory_bytes", "cost")
 """Ends of the names of what is measured anew by every run."""
 ABOUT_THE_RUN = {"environment", "incidents", "plan", "calibration", "test_openings"}
 
@@ -46,17 +48,23 @@ def run(path: Path, **options: Any) -> tuple[RunResult, Watch]:
 
 
 def numbers(path: Path) -> Any:
-    """A JSON file of a study without what is measured anew by every run."""
+    """A JSON file of a study without what is measured anew by every run.
+
+    Nor the items that would settle a verdict: they follow from the walk from the cheapest candidate
+    upwards, and what each costs is measured.
+    """
     return _plain(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: sorted(item) if name in {"reasons", "would_change_it"} else _plain(item)
+            name: sorted(map(_plain, item)) if name in {"reasons", "would_change_it"} else _plain(item)
             for name, item in value.items()
             if name not in ABOUT_THE_RUN and not name.endswith(MEASURED)
         }
+    if isinstance(value, str):
+        return _ITEMS.sub("about N items", value)
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
