@@ -17,6 +17,8 @@ from tunewright.workflow.stages import STAGE_NAMES
 _ITEMS = re.compile(r"about [\d,]+ items")
 MEASURED = ("items_needed", "seconds", "_per_token", "_per_1000", "memory_bytes", "cost")
 """Ends of the names of what is measured anew by every run."""
+LISTED = {"reasons", "would_change_it"}
+"""Sentences whose order follows from what is measured."""
 ABOUT_THE_RUN = {"environment", "incidents", "plan", "calibration", "test_openings"}
 
 
@@ -59,7 +61,7 @@ def numbers(path: Path) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: sorted(map(_plain, item)) if name in {"reasons", "would_change_it"} else _plain(item)
+            name: sorted(map(_plain, item)) if name in LISTED else _plain(item)
             for name, item in value.items()
             if name not in ABOUT_THE_RUN and not name.endswith(MEASURED)
         }

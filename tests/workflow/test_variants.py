@@ -109,9 +109,10 @@ def test_strategies_that_do_not_fit_the_model_are_left_out_and_said(make: Make) 
 
 
 def test_training_that_stops_early(make: Make) -> None:
-    path = make("train: train.csv, text: text, label: label")
+    path = make("train: train.csv, text: text, label: label", rows=240)
     change(path, "training: {", "training: {fixed: {early_stopping_patience: 1}, ")
     change(path, "num_train_epochs: [1]", "num_train_epochs: [4]")
+    change(path, "curve: {fractions: [0.5], seeds: 2}", "curve: {fractions: [], seeds: 1}")
     run(path)
     assert Project.load(path).verify(in_process=True) == []
     tune = next(c for c in evidence(path)["candidates"] if c["id"] == "tune")
@@ -160,7 +161,7 @@ class TestFailures:
         self, make: Make, diverging: Callable[[Callable[..., bool]], None]
     ) -> None:
         diverging(lambda trial: True)
-        path = make("train: train.csv, text: text, label: label")
+        path = make("train: train.csv, text: text, label: label", rows=240)
         result, _ = run(path)
         assert result.verdict is not None
         assert result.verdict.winner in {"tfidf", "probe"}
@@ -179,7 +180,7 @@ class TestFailures:
             return trial.seed == finals[0]
 
         diverging(first_final)
-        path = make("train: train.csv, text: text, label: label")
+        path = make("train: train.csv, text: text, label: label", rows=240)
         result, _ = run(path)
         assert result.stages["final"]["tuning"]["seeds"] == 1
         assert any("seed 1 of the final recipe was left out" in text for text in result.warnings)
@@ -189,7 +190,7 @@ class TestFailures:
         self, make: Make, diverging: Callable[[Callable[..., bool]], None]
     ) -> None:
         diverging(lambda trial: trial.selection.fit == "train+dev")
-        path = make("train: train.csv, text: text, label: label")
+        path = make("train: train.csv, text: text, label: label", rows=240)
         result, _ = run(path)
         assert result.verdict is not None
         assert result.verdict.winner != "tune"
