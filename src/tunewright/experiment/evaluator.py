@@ -246,13 +246,10 @@ class RunEvaluator(ABC):
             "failed": None,
         }
 
-    def _pooled_rows(self, trials: list[Trial], read: Callable[[Trial], np.ndarray]) -> np.ndarray:
-        """What each trial made of its scored rows, for all of them in ascending order, [n, ...]."""
-        rows, parts = [], []
-        for trial, (_, _, scored) in zip(trials, self.divided.holdouts, strict=True):
-            rows.append(scored)
-            parts.append(read(trial))
-        return np.concatenate(parts)[np.argsort(np.concatenate(rows), kind="stable")]
+    def _in_order(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """What was made of the scored rows of each holdout, for all rows in ascending order."""
+        rows = np.concatenate([scored for _, _, scored in self.divided.holdouts])
+        return np.concatenate(parts)[np.argsort(rows, kind="stable")]
 
     def _failure(
         self, reason: str, cpu_seconds: float, wall_seconds: float, trials: list[Trial]
@@ -326,8 +323,8 @@ class Evaluator(RunEvaluator):
 
     def _pooled(self, trials: list[Trial], epochs: int) -> np.ndarray:
         """Logits of all scored rows, rows in ascending order."""
-        return self._pooled_rows(
-            trials, lambda trial: kept_of(self._layout.trial(trial.id), trial, epochs)["logits"]
+        return self._in_order(
+            [kept_of(self._layout.trial(trial.id), trial, epochs)["logits"] for trial in trials]
         )
 
 

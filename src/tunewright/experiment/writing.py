@@ -23,9 +23,6 @@ from tunewright.study.layout import StudyLayout
 from tunewright.train.recipe import Trial
 
 STOPS_BY = "inverse_perplexity"
-LOSSES, WEIGHTS = "losses", "weights"
-"""What a trial keeps of each of its scored rows, float64 [n]: the loss summed over the row's
-trained tokens, and the sum of their weights; both 0 for a row without any."""
 
 
 class WritingEvaluator(RunEvaluator):
@@ -41,6 +38,7 @@ class WritingEvaluator(RunEvaluator):
         numerics: str,
     ) -> None:
         super().__init__(dataset, layout, memory, train, numerics=numerics, stops_by=STOPS_BY)
+        self.dataset = dataset
 
     @property
     def classes(self) -> int:
@@ -64,13 +62,22 @@ class WritingEvaluator(RunEvaluator):
         return {**result, "answers": np.array(result["answers"], dtype=np.float64)}
 
     def _judged(self, trials: list[Trial], epochs: int) -> dict[str, Any]:
-        def read(trial: Trial) -> np.ndarray:
-            kept = kept_of(self._layout.trial(trial.id), trial, epochs)
-            return np.stack([kept[LOSSES], kept[WEIGHTS]], axis=1).astype(np.float64)
-
-        rows_n2 = self._pooled_rows(trials, read)
+        parts = [
+            self._rows_of(trial, scored, epochs)
+            for trial, (_, _, scored) in zip(trials, self.dataset.holdouts, strict=True)
+        ]
+        rows_n2 = self._in_order(parts)
         loss = mean_loss_of(rows_n2)
         return {"score": math.exp(-loss), "loss": loss, "answers": rows_n2.tolist()}
+
+    def _rows_of(self, trial: Trial, scored: np.ndarray, epochs: int) -> np.ndarray:
+        """Loss and weight of each scored row, float64 [n, 2]; zeros for one that has no tokens
+        that are learned, or is too long."""
+        kept = kept_of(self._layout.trial(trial.id), trial, epochs)
+        found = np.zeros((len(self.dataset.fit), 2))
+        found[kept["rows"]] = np.stack([kept["losses"], kept["weights"]], axis=1)
+        rows_n2: np.ndarray = found[scored]
+        return rows_n2
 
 
 def mean_loss_of(rows_n2: np.ndarray) -> float:
