@@ -85,7 +85,7 @@ VARIANTS = {
         peer="litgpt",
         options={
             "precision": "32-true",
-            "train": {"micro_batch_size": "batch_size"},
+            "whole_batch": True,
             "optimizer": {
                 "class_path": "torch.optim.AdamW",
                 "init_args": {"lr": 2e-4, "fused": True},
@@ -114,7 +114,7 @@ def main() -> None:
                     print(f"{name}: {problem}", file=sys.stderr)
                     continue
                 runs.setdefault(name, []).append(run)
-                rate = run["tokens"] / run["wall_seconds"]
+                rate = run["measured"]["tokens"] / run["measured"]["wall_seconds"]
                 print(f"{name}: {rate:,.0f} tokens/s", file=sys.stderr)
     results = {name: summary(VARIANTS[name], several) for name, several in runs.items()}
     write_result(
@@ -139,7 +139,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="rows in the form of Alpaca")
     parser.add_argument("--model", type=Path, help="a folder, instead of random weights")
-    parser.add_argument("--peer", action="append", default=[], type=_peer, metavar="NAME=PYTHON")
+    parser.add_argument(
+        "--peer", action="append", default=[], type=peer_option, metavar="NAME=PYTHON"
+    )
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--slow-rows", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=8)
@@ -156,7 +158,8 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def _peer(text: str) -> tuple[str, str]:
+def peer_option(text: str) -> tuple[str, str]:
+    """`NAME=PYTHON` as both."""
     name, _, python = text.partition("=")
     if not python or name not in {variant.peer for variant in VARIANTS.values()}:
         raise argparse.ArgumentTypeError(f"NAME=PYTHON expected, found {text}")
@@ -196,9 +199,7 @@ def train(
     """
     count = args.slow_rows if variant.slow else args.rows
     epochs = 1 if variant.slow else args.epochs
-    options = json.loads(
-        json.dumps(variant.options).replace('"batch_size"}', f"{args.batch_size}}}")
-    )
+    options = dict(variant.options)
     if options.get("packing"):
         mean = made[f"rows_{count}"]["tokens"] / count
         longest = made[f"rows_{count}"]["longest"]
@@ -217,10 +218,10 @@ def train(
             "options": options,
         },
     )
-    for found, expected in (("all_tokens", "tokens"), ("all_trained_tokens", "trained_tokens")):
-        wanted = made[f"rows_{count}"][expected] * epochs
-        if result[found] != wanted:
-            raise RuntimeError(f"{result[found]} {expected} in all steps, {wanted} expected")
+    for name in ("tokens", "trained_tokens"):
+        found, expected = result["whole"][name], made[f"rows_{count}"][name] * epochs
+        if found != expected:
+            raise RuntimeError(f"{found} {name} in all steps, {expected} expected")
     if result["threads"] != THREADS:
         raise RuntimeError(f"{result['threads']} threads, {THREADS} expected")
     return {**result, "rows": count, "epochs": epochs, "options": options}
@@ -241,7 +242,7 @@ def call(python: str, module: str, job: dict[str, Any]) -> dict[str, Any]:
         text=True,
     )
     if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else "no message")
+        raise RuntimeError("\n".join(done.stderr.strip().splitlines()[-4:]) or "no message")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -250,16 +251,14 @@ def summary(variant: Variant, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Median and spread of the repetitions."""
     first = runs[0]
     # What makes its store first is charged for that: nothing of it is left out as warm-up.
-    part = "all_" if variant.options.get("store") else ""
+    parts = [run["whole" if variant.options.get("store") else "measured"] for run in runs]
     return {
-        "tokens_per_second": _spread([r[f"{part}tokens"] / r[f"{part}wall_seconds"] for r in runs]),
-        "tokens_per_cpu_second": _spread(
-            [r[f"{part}tokens"] / r[f"{part}cpu_seconds"] for r in runs]
-        ),
+        "tokens_per_second": _spread([p["tokens"] / p["wall_seconds"] for p in parts]),
+        "tokens_per_cpu_second": _spread([p["tokens"] / p["cpu_seconds"] for p in parts]),
         "peak_memory_mb": _spread([r["peak_memory_bytes"] / 1e6 for r in runs]),
         "memory_mb_with_the_model_loaded": _spread([r["loaded_memory_bytes"] / 1e6 for r in runs]),
         "measured_steps": first["measured_steps"],
-        "padding_share": round(1 - first["tokens"] / first["padded_tokens"], 3),
+        "padding_share": round(1 - parts[0]["tokens"] / parts[0]["places"], 3),
         "trainable_weights": first["trainable"],
         "rows": first["rows"],
         "epochs": first["epochs"],

@@ -1,19 +1,20 @@
 """LitGPT's `finetune_lora` on rows of token ids, through a data module as it documents them.
 
-`options` are the arguments of `litgpt.finetune.lora.setup`; those under `train` go into its
-`TrainArgs`. Its checkpoint is made here, with random weights in the shape of the job's model:
+`options` are arguments of `litgpt.finetune.lora.setup`, and `whole_batch`, which gives the rows of a
+step to the model at once; by default LitGPT gives it one at a time. Its checkpoint is made here, with random weights in the shape of the job's model:
 LitGPT has a format of its own, and what the weights are does not change its speed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sft_peers.meter import IGNORED, Job, Meter, run, trainable
+from benchmarks.sft_peers.meter import IGNORED, Job, Meter, run, trainable, trained_tokens
 
 PACKAGES = ["litgpt", "lightning", "torch"]
 _ALL_LINEAR = ("query", "key", "value", "projection", "mlp")
@@ -28,12 +29,11 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
         raise ValueError("LitGPT puts adapters into all blocks")
     rows = job.read_rows()
     options = dict(job.options)
-    train_options = options.pop("train", {})
-    micro = train_options.get("micro_batch_size", 1)
+    micro = job.batch_size if options.pop("whole_batch", False) else 1
     seen = _hook(lora, meter, -(-len(rows) // micro) * job.epochs)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = _checkpoint(Path(job.model), Path(folder) / "checkpoint")
-        try:
+        with contextlib.suppress(_DoneError):
             lora.setup(
                 checkpoint_dir=checkpoint,
                 out_dir=Path(folder) / "out",
@@ -43,22 +43,17 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
                 **{f"lora_{part}": True for part in _ALL_LINEAR},
                 data=_module(rows),
                 train=TrainArgs(
-                    **{
-                        "epochs": job.epochs,
-                        "global_batch_size": job.batch_size,
-                        "micro_batch_size": 1,
-                        "save_interval": None,
-                        "lr_warmup_steps": 1,
-                        **train_options,
-                    }
+                    epochs=job.epochs,
+                    global_batch_size=job.batch_size,
+                    micro_batch_size=micro,
+                    save_interval=None,
+                    lr_warmup_steps=1,
                 ),
                 eval=EvalArgs(
                     interval=10**9, max_new_tokens=1, max_iters=1, final_validation=False
                 ),
                 **options,
             )
-        except _DoneError:
-            pass
     return meter.result(PACKAGES, trainable=trainable(seen[0]), threads=torch.get_num_threads())
 
 
@@ -108,8 +103,11 @@ class _Counted:
     def __iter__(self) -> Any:
         for batch in self._loader:
             if self._left:
-                real = int(batch["token_counts"]["raw"].sum())
-                self._meter.batch(batch["input_ids"], batch["labels"], real)
+                self._meter.count(
+                    tokens=int(batch["token_counts"]["raw"].sum()),
+                    trained=trained_tokens(batch["labels"]),
+                    places=batch["input_ids"].numel(),
+                )
                 self._left -= 1
             yield batch
 
@@ -119,7 +117,7 @@ def _module(rows: list[dict[str, list[int]]]) -> Any:
     from litgpt.data import DataModule, get_sft_collate_fn
     from torch.utils.data import DataLoader
 
-    samples = [
+    samples: Any = [
         {
             "input_ids": torch.tensor(row["input_ids"]),
             "labels": torch.tensor(row["labels"]),
@@ -135,7 +133,7 @@ def _module(rows: list[dict[str, list[int]]]) -> Any:
         def connect(self, tokenizer: Any = None, batch_size: int = 1, **_: Any) -> None:
             self.batch_size = batch_size
 
-        def _loader(self, chosen: list[Any], shuffle: bool) -> Any:
+        def _loader(self, chosen: Any, shuffle: bool) -> Any:
             return DataLoader(
                 chosen,
                 batch_size=self.batch_size,

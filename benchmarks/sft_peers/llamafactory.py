@@ -24,9 +24,10 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
     os.environ["DISABLE_VERSION_CHECK"] = "1"
     _without_audio()
     import torch
-    from datasets import Dataset, DatasetDict
     from llamafactory.train.tuner import run_exp
     from transformers import TrainerCallback
+
+    from datasets import Dataset, DatasetDict
 
     if job.layers is not None:
         raise ValueError("LLaMA-Factory is asked for adapters in all blocks")

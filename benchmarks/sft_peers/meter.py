@@ -12,6 +12,7 @@ import platform
 import resource
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -36,11 +37,14 @@ class Job:
     warmup_steps: int
     """Steps before the clock starts."""
     threads: int
-    lora_r: int = 16
+    lora_r: int | None = 16
+    """Rank of the adapters; None moves all weights instead."""
     lora_alpha: int = 32
     learning_rate: float = 2e-4
     layers: int | None = None
     """Blocks that get adapters, counted from the top; all when it is not given."""
+    same_start: bool = False
+    """Whether adapters start from the same numbers with every trainer (`fill_adapters`)."""
     device: str = "cpu"
     options: dict[str, Any] = field(default_factory=dict)
     """The peer's own options, in its own spelling."""
@@ -57,39 +61,37 @@ class Meter:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._marks: list[tuple[float, float]] = []
-        self._batches: list[tuple[int, int, int]] = []
-        self.loaded_bytes = 0
+        self._steps: list[list[int]] = []
+        self._open = [0, 0, 0, 0]
+        self._loaded_bytes = 0
 
     def begin(self) -> None:
         """The model is loaded; the first step begins."""
-        self.loaded_bytes = peak_bytes()
+        self._loaded_bytes = peak_bytes()
         self._mark()
 
-    def batch(self, input_ids: Any, labels: Any, real: int | None = None) -> None:
-        """Count a batch: all places, those with a token of a row, those that are trained.
-
-        Args:
-            input_ids: int64 [b, t].
-            labels: int64 [b, t], -100 where nothing is trained. The first of a row predicts
-                nothing and is never counted.
-            real: tokens that are no padding; all places when it is not given.
-        """
-        places = int(input_ids.numel())
-        trained = int((labels[:, 1:] != IGNORED).sum())
-        self._batches.append((places, places if real is None else real, trained))
+    def count(self, *, tokens: int, trained: int, places: int) -> None:
+        """Count a micro-batch: tokens of rows, those that are learned, all places with padding."""
+        for index, value in enumerate((tokens, trained, places, 1)):
+            self._open[index] += value
 
     def step(self) -> None:
         """An optimiser step has ended."""
         self._mark()
+        self._steps.append(self._open)
+        self._open = [0, 0, 0, 0]
 
     def watch(self, model: Any) -> None:
         """Count every batch that goes into a Hugging Face model."""
 
         def count(_: Any, __: Any, given: dict[str, Any]) -> None:
-            mask = given.get("attention_mask")
+            mask, places = given.get("attention_mask"), int(given["input_ids"].numel())
             padded = mask is not None and mask.dim() == 2
-            real = int((mask != 0).sum()) if padded else None
-            self.batch(given["input_ids"], given["labels"], real)
+            self.count(
+                tokens=int(mask.bool().sum()) if padded else places,
+                trained=trained_tokens(given["labels"]),
+                places=places,
+            )
 
         model.register_forward_pre_hook(count, with_kwargs=True)
 
@@ -97,36 +99,41 @@ class Meter:
         """Everything that was measured.
 
         Raises:
-            RuntimeError: when the batches cannot be matched with the steps.
+            RuntimeError: when a step trained nothing, or something was counted after the last one.
         """
-        steps = len(self._marks) - 1
-        if steps < 1 or len(self._batches) % steps:
-            raise RuntimeError(f"{len(self._batches)} batches do not fit {steps} steps")
-        each = len(self._batches) // steps
-        first = min(self._job.warmup_steps, steps - 1)
-        measured = self._batches[first * each :]
-        start, end = self._marks[first], self._marks[-1]
+        if not self._steps or any(self._open) or not all(step[1] for step in self._steps):
+            raise RuntimeError(f"{len(self._steps)} steps, and {self._open} behind the last")
+        first = min(self._job.warmup_steps, len(self._steps) - 1)
         return {
-            "steps": steps,
-            "micro_batches_per_step": each,
-            "measured_steps": steps - first,
-            "wall_seconds": end[0] - start[0],
-            "cpu_seconds": end[1] - start[1],
-            "tokens": sum(b[1] for b in measured),
-            "trained_tokens": sum(b[2] for b in measured),
-            "padded_tokens": sum(b[0] for b in measured),
-            "all_tokens": sum(b[1] for b in self._batches),
-            "all_trained_tokens": sum(b[2] for b in self._batches),
-            "all_wall_seconds": end[0] - self._marks[0][0],
-            "all_cpu_seconds": end[1] - self._marks[0][1],
+            "steps": len(self._steps),
+            "micro_batches": sum(step[3] for step in self._steps),
+            "measured_steps": len(self._steps) - first,
+            "measured": self._part(first),
+            "whole": self._part(0),
             "peak_memory_bytes": peak_bytes(),
-            "loaded_memory_bytes": self.loaded_bytes,
+            "loaded_memory_bytes": self._loaded_bytes,
             "versions": {"python": platform.python_version(), **versions(packages)},
             **extra,
         }
 
+    def _part(self, first: int) -> dict[str, float]:
+        """Seconds and tokens from step `first` on."""
+        start, end, steps = self._marks[first], self._marks[-1], self._steps[first:]
+        return {
+            "wall_seconds": end[0] - start[0],
+            "cpu_seconds": end[1] - start[1],
+            "tokens": sum(step[0] for step in steps),
+            "trained_tokens": sum(step[1] for step in steps),
+            "places": sum(step[2] for step in steps),
+        }
+
     def _mark(self) -> None:
         self._marks.append((time.perf_counter(), time.process_time()))
+
+
+def trained_tokens(labels: Any) -> int:
+    """Labels [b, t] that are learned; the first of a row is predicted by nothing."""
+    return int((labels[:, 1:] != IGNORED).sum())
 
 
 def peak_bytes() -> int:
@@ -169,3 +176,17 @@ def run(train: Callable[[Job, Meter], dict[str, Any]]) -> None:
 def trainable(model: Any) -> int:
     """Weights that move."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def fill_adapters(model: Any) -> None:
+    """Start every adapter of PEFT from numbers that follow from its place alone, so that two
+    trainers begin alike whatever else they draw."""
+    import torch
+
+    for name, parameter in model.named_parameters():
+        if ".lora_A." in name:
+            place = name[name.index("layers.") :].encode()
+            generator = torch.Generator().manual_seed(zlib.crc32(place))
+            drawn = torch.randn(parameter.shape, generator=generator) * parameter.shape[1] ** -0.5
+            with torch.no_grad():
+                parameter.copy_(drawn)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from benchmarks.sft_peers.meter import Job, Meter, run, trainable
+from benchmarks.sft_peers.meter import Job, Meter, fill_adapters, run, trainable
 
 PACKAGES = ["trl", "transformers", "peft", "accelerate", "torch"]
 
 
 def train(job: Job, meter: Meter) -> dict[str, Any]:
     import torch
-    from datasets import Dataset
-    from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
+
+    from datasets import Dataset
 
     class Steps(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -29,8 +29,6 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
     options = dict(job.options)
     kwargs = options.pop("model_init_kwargs", {})
     model = AutoModelForCausalLM.from_pretrained(job.model, **_dtype(kwargs))
-    depth = model.config.num_hidden_layers
-    top = None if job.layers is None else list(range(depth - job.layers, depth))
     with tempfile.TemporaryDirectory() as folder:
         trainer = SFTTrainer(
             model=model,
@@ -47,16 +45,12 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
             ),
             train_dataset=Dataset.from_list(job.read_rows()),
             processing_class=AutoTokenizer.from_pretrained(job.model),
-            peft_config=LoraConfig(
-                r=job.lora_r,
-                lora_alpha=job.lora_alpha,
-                target_modules="all-linear",
-                layers_to_transform=top,
-                task_type="CAUSAL_LM",
-            ),
+            peft_config=_adapters(job, model),
             callbacks=[Steps()],
         )
         meter.watch(trainer.model)
+        if job.same_start:
+            fill_adapters(trainer.model)
         losses = watch_loss(trainer)
         trainer.train()
     return meter.result(
@@ -64,6 +58,21 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
         trainable=trainable(trainer.model),
         threads=torch.get_num_threads(),
         losses=[float(loss) for loss in losses],
+    )
+
+
+def _adapters(job: Job, model: Any) -> Any:
+    from peft import LoraConfig
+
+    if job.lora_r is None:
+        return None
+    depth = model.config.num_hidden_layers
+    return LoraConfig(
+        r=job.lora_r,
+        lora_alpha=job.lora_alpha,
+        target_modules="all-linear",
+        layers_to_transform=None if job.layers is None else list(range(depth - job.layers, depth)),
+        task_type="CAUSAL_LM",
     )
 
 
