@@ -101,7 +101,7 @@ def check_settings(
     settings: dict[str, Any],
     info: ValidationInfo,
     *,
-    inside: tuple[str, ...] = ("settings",),
+    inside: tuple[str | int, ...] = ("settings",),
 ) -> None:
     """Check a component's own settings as part of the configuration that names the component.
 

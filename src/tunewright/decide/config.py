@@ -12,8 +12,11 @@ from tunewright.core.registry import Registry
 from tunewright.evaluate.generation import PERPLEXITY, TEXT_METRICS
 
 CLASSIFY, GENERATE = "classify", "generate"
-DEFAULT_METRICS = {CLASSIFY: "accuracy", GENERATE: "exact_match"}
+AUTO = "auto"
+"""Of written answers: the metric that suits their length (`metric_for_words`)."""
+DEFAULT_METRICS = {CLASSIFY: "accuracy", GENERATE: AUTO}
 """Task to the metric that counts where a project names none."""
+_FEW_WORDS = 8
 SHOWN_BESIDE = ("exact_match", "token_f1", "rougeL", "chrf")
 """Of written answers, unless the project names others."""
 
@@ -40,9 +43,10 @@ class DecisionConfig(Config):
 
     metric: str = "accuracy"
     """The score that counts. Of labels: `accuracy`, `macro_f1`, `weighted_f1` or
-    `balanced_accuracy`. Of written answers: `exact_match` (there the default), `token_f1`,
-    `rouge1`, `rouge2`, `rougeL`, `bleu`, `chrf`, `sql_execution`, `json_valid`, `json_field_f1`,
-    `numeric_match` or `function`, one of your own."""
+    `balanced_accuracy`. Of written answers: `auto` (there the default: `exact_match` where their
+    median is under 8 words, else `rougeL`), `exact_match`, `token_f1`, `rouge1`, `rouge2`,
+    `rougeL`, `bleu`, `chrf`, `sql_execution`, `json_valid`, `json_field_f1`, `numeric_match` or
+    `function`, one of your own."""
     metric_settings: dict[str, Any] = Field(default_factory=dict)
     """The metric's own settings; those of labels have none."""
     secondary_metrics: list[MetricSpec] | None = None
@@ -112,12 +116,17 @@ def with_default_metric(values: Any) -> Any:
     return {**values, "decision": {"metric": metric, **decision}}
 
 
+def metric_for_words(median_words: int) -> str:
+    """The metric for answers of so many words: long ones are seldom equal to the letter."""
+    return "exact_match" if median_words < _FEW_WORDS else "rougeL"
+
+
 def metric_fault(name: str, task: str) -> tuple[str, str] | None:
     """What is wrong with this metric for this task, and the fix; None where nothing is."""
     if task not in DEFAULT_METRICS:
         return None
     known = _metrics(task)
-    if name in known:
+    if name in known or (name == AUTO and task == GENERATE):
         return None
     other = next(t for t in DEFAULT_METRICS if t != task)
     if name in _metrics(other):

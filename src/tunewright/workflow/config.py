@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tunewright.core.config import Config, YamlDocument, check_settings, validate
-from tunewright.core.errors import ConfigError
+from tunewright.core.errors import ConfigError, nearest
 from tunewright.core.files import unusable_name
+from tunewright.core.registry import Registry
 from tunewright.data.config import DataConfig
 from tunewright.data.schemas.base import TaskName
 from tunewright.decide.config import DecisionConfig, check_decision, with_default_metric
 from tunewright.experiment.config import TrainingConfig
+from tunewright.models.generation.config import GenerationConfig
 from tunewright.tasks.generate.config import RenderingConfig
 
 
@@ -22,34 +24,46 @@ class CandidateSpec(Config):
     """A candidate by name, with its settings. In YAML a bare name stands for its defaults."""
 
     name: str
-    """`majority`, `tfidf`, `zero_shot`, `few_shot`, `nearest`, `probe`, `tune`, or another one."""
+    """Of labels `majority`, `tfidf`, `zero_shot`, `few_shot`, `nearest` and `probe`; of written
+    answers `majority`, `nearest_example`, `zero_shot`, `few_shot` and `rag`; of both `tune`; or
+    another one."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """The candidate's own settings."""
 
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        from tunewright.candidates import CANDIDATES
-
-        if name != "tune":
-            try:
-                CANDIDATES.get(name)
-            except ConfigError as problem:
-                raise ValueError(f"{problem.what}|{problem.fix or problem.expected}") from problem
+        known = ["tune", *(n for task in DEFAULT_CANDIDATES for n in candidates_of(task).names())]
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean '{near}'?" if near else ", ".join(dict.fromkeys(known))
+            raise ValueError(f"there is no candidate called '{name}'|{hint}")
         return name
 
     @model_validator(mode="after")
-    def _known_settings(self, info: ValidationInfo) -> Self:
-        from tunewright.candidates import CANDIDATES
-
-        if self.name != "tune":
-            check_settings(CANDIDATES.get(self.name).Settings, self.settings, info)
-        elif self.settings:
+    def _none_for_tune(self) -> Self:
+        if self.name == "tune" and self.settings:
             raise ValueError("`tune` has no settings here|they stand under `training:`")
         return self
 
 
-DEFAULT_CANDIDATES = ("majority", "tfidf", "zero_shot", "few_shot", "nearest", "probe", "tune")
+GENERATE = "generate"
+DEFAULT_CANDIDATES = {
+    "classify": ("majority", "tfidf", "zero_shot", "few_shot", "nearest", "probe", "tune"),
+    GENERATE: ("majority", "nearest_example", "zero_shot", "few_shot", "rag", "tune"),
+}
+"""Task to what is compared where a project names nothing."""
+
+
+def candidates_of(task: str) -> Registry[Any]:
+    """The candidates that need no training, for a task."""
+    if task == GENERATE:
+        from tunewright.candidates.generate import TEXT_CANDIDATES
+
+        return TEXT_CANDIDATES
+    from tunewright.candidates import CANDIDATES
+
+    return CANDIDATES
 
 
 MAX_THREADS = 1024
@@ -76,8 +90,8 @@ class ProjectConfig(Config):
 
     task: TaskName = "classify"
     """What is predicted: `classify` gives one label to each text, `generate` writes an answer,
-    `tag` labels tokens, `retrieve` finds documents. Runs are possible for `classify`; the data of
-    the others can be checked, repaired and grown."""
+    `tag` labels tokens, `retrieve` finds documents. Runs are possible for `classify` and
+    `generate`; the data of the others can be checked, repaired and grown."""
     data: DataConfig
     """Where the examples are."""
     model: str = "all-MiniLM-L6-v2"
@@ -89,10 +103,13 @@ class ProjectConfig(Config):
     """Tokens at which a text is cut; the model's own limit when not given."""
     rendering: RenderingConfig = RenderingConfig()
     """How rows become tokens for a model that writes."""
+    generation: GenerationConfig = GenerationConfig()
+    """How an answer is written; for `generate`."""
     candidates: list[CandidateSpec] = Field(
-        default=[CandidateSpec(name=name) for name in DEFAULT_CANDIDATES], min_length=1
+        default=[CandidateSpec(name=name) for name in DEFAULT_CANDIDATES["classify"]],
+        min_length=1,
     )
-    """What is compared."""
+    """What is compared; for `generate` other ones by default."""
     label_descriptions: dict[str, str] = Field(default_factory=dict)
     """A phrase for each label, for zero-shot; its name in plain words otherwise."""
     decision: DecisionConfig = DecisionConfig()
@@ -124,8 +141,11 @@ class ProjectConfig(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _metric_of_the_task(cls, values: Any) -> Any:
-        return with_default_metric(values)
+    def _defaults_of_the_task(cls, values: Any) -> Any:
+        values = with_default_metric(values)
+        if isinstance(values, dict) and values.get("task") == GENERATE:
+            return {"candidates": list(DEFAULT_CANDIDATES[GENERATE]), **values}
+        return values
 
     @field_validator("candidates", mode="before")
     @classmethod
@@ -141,6 +161,23 @@ class ProjectConfig(Config):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"candidate '{twice}' is listed twice|give its settings in one place")
+        return values
+
+    @field_validator("candidates")
+    @classmethod
+    def _of_the_task(cls, values: list[CandidateSpec], info: ValidationInfo) -> list[CandidateSpec]:
+        task = info.data.get("task", "classify")
+        known = candidates_of(task)
+        for place, spec in enumerate(values):
+            if spec.name == "tune":
+                continue
+            if spec.name not in known:
+                raise ValueError(
+                    f"`{spec.name}` is no candidate of `task: {task}`"
+                    f"|use some of {', '.join([*known.names(), 'tune'])}"
+                )
+            settings = known.get(spec.name).Settings
+            check_settings(settings, spec.settings, info, inside=(place, "settings"))
         return values
 
 
