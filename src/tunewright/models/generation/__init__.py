@@ -1,0 +1,1 @@
+"""Writing texts with a model: batches, kept keys and values, shared beginnings, constraints."""
