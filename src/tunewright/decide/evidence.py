@@ -95,7 +95,7 @@ def build_evidence(given: EvidenceInput) -> dict[str, Any]:
             *(_candidate(given, f.record, f.dev, f.test) for f in given.finalists),
             *(_candidate(given, record, dev, None) for record, dev in given.others),
         ],
-        "comparisons": _shown(comparisons, given),
+        "comparisons": shown(comparisons, [finalist.test.id for finalist in given.finalists]),
         "test_items": len(given.test.ids),
         "power": power_of_test(given),
         "seeds": _seeds(given),
@@ -126,11 +126,10 @@ def compare_all(given: EvidenceInput) -> dict[tuple[str, str], Comparison]:
     return corrected(found)
 
 
-def _shown(
-    comparisons: Mapping[tuple[str, str], Comparison], given: EvidenceInput
+def shown(
+    comparisons: Mapping[tuple[str, str], Comparison], names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """One entry for each unordered pair."""
-    names = [finalist.test.id for finalist in given.finalists]
+    """One entry for each unordered pair of these candidates."""
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     return [
         {

@@ -1,4 +1,4 @@
-"""Evidence of written answers: what it is computed from, and every number of it.
+"""Every number about written answers, computed from the answers and nothing else.
 
 The rule, the verdict and the costs are those of every task; only how an item is scored differs.
 `build_evidence` is a pure function of its input: `verify` calls it again and compares.
@@ -6,164 +6,283 @@ The rule, the verdict and the costs are those of every task; only how an item is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import permutations
 from typing import Any
 
-from tunewright.core.errors import GateError
+import numpy as np
+
+from tunewright.core.errors import DataError
 from tunewright.core.seeds import derive_seed
-from tunewright.decide.config import DecisionConfig
-from tunewright.evaluate.arrays import Floats
-from tunewright.evaluate.generation.base import Reference
-from tunewright.evaluate.resample import Settings
-from tunewright.study.ledger import Answers
+from tunewright.decide.conclude import beside, verdict_of
+from tunewright.decide.evidence import interval_dict, power_statement, shown
+from tunewright.decide.text_details import details_of
+from tunewright.decide.text_input import (
+    TextEvidenceInput,
+    TextFinalist,
+    TextInfo,
+    TextItems,
+    TextScored,
+    text_items,
+    text_scored,
+)
+from tunewright.evaluate.generation.base import ItemScores, TextMetric, text_metric
+from tunewright.evaluate.generation.perplexity import Perplexity, perplexity_scores
+from tunewright.evaluate.intervals import NORMAL, two_sided_z
+from tunewright.evaluate.paired import Comparison, corrected
+from tunewright.evaluate.power import group_design_effect
+from tunewright.evaluate.seeds import seed_summary
 
-RESAMPLES = 5_000
+__all__ = [
+    "TextEvidenceInput",
+    "TextFinalist",
+    "TextInfo",
+    "TextItems",
+    "TextScored",
+    "TextStudy",
+    "build_evidence",
+    "compare_all",
+    "conclude",
+    "details_of",
+    "text_items",
+    "text_scored",
+]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextItems:
-    """The scored items of a split, ordered by example id."""
-
-    ids: list[str]
-    references: list[Reference]
-    groups: list[str] | None = None
-    """Group of each item; None when the project names no group column."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TextScored:
-    """One candidate's answers to the items of a split, in their order."""
-
-    id: str
-    answers: list[str | None]
-    """None where the candidate gave none."""
-    likelihoods: Floats | None = None
-    """[n]: log probability (nats) of the reference under the candidate, summed over its tokens.
-    None for a candidate that gives no probabilities."""
-    reference_tokens: Floats | None = None
-    """[n]: tokens behind `likelihoods`; needed with them."""
-    cut_off: int | None = None
-    """Answers that ended at the limit of tokens; None where that cannot happen."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextInfo:
-    """What is known of the test items besides their answers; aligned with `TextItems.ids`."""
-
-    texts: list[str]
-    """The input of each item as a person reads it."""
-    lengths: list[int]
-    """Tokens of the input."""
-    sources: list[str]
-    """File of each item."""
-    columns: dict[str, list[str | None]] = field(default_factory=dict)
-    """The slice columns."""
+_SECONDARY_RESAMPLES = 1_000
+_LEAST_VARIANCE = 0.002
+"""Of the difference of two candidates on one item, should they hardly differ on dev: as if they
+differed by a third on one item in fifty."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextFinalist:
-    """A candidate that was scored on the test set."""
+@dataclass(frozen=True, kw_only=True)
+class TextStudy:
+    """The input with its metrics made, and every answer scored once."""
 
-    record: dict[str, Any]
-    """`id`, `candidate`, `kind`, `title`, `settings` and `cost`, as for classification: `cost`
-    holds `make_seconds`, `make_cpu_seconds`, `run_seconds_per_1000`, `run_cpu_seconds_per_1000`,
-    `peak_memory_bytes`, `parameters`, `trained_parameters` and `tokens`."""
-    dev: TextScored
-    test: TextScored
+    given: TextEvidenceInput
 
+    @cached_property
+    def metric(self) -> TextMetric:
+        """The one that counts."""
+        config = self.given.config
+        return text_metric(config.metric, config.metric_settings, folder=self.given.folder)
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextEvidenceInput:
-    """Everything that the evidence is computed from."""
+    @cached_property
+    def secondary(self) -> dict[str, TextMetric]:
+        """What is told beside it; without those that these references cannot be scored with."""
+        return {name: metric for name, (metric, why) in self._secondary.items() if why is None}
 
-    config: DecisionConfig
-    folder: Path
-    """The project's, for files that a metric's settings name."""
-    dev: TextItems
-    test: TextItems
-    info: TextInfo
-    finalists: list[TextFinalist]
-    others: list[tuple[dict[str, Any], TextScored]]
-    """Candidates that were left behind on dev: record and dev answers."""
-    seeds: list[TextScored] = field(default_factory=list)
-    """Test answers of each seed of the final recipe."""
-    context: dict[str, Any] = field(default_factory=dict)
-    """Results of other stages, handed through: project, data, audit, plan, calibration, search,
-    tuning, curve, curve_answer, test_openings, incidents, warnings, environment, as the stage
-    `evidence` of classification writes them; and `generation`, the decoding settings by name."""
-    seed: int = 0
+    @cached_property
+    def left_out(self) -> list[dict[str, str]]:
+        """The others, and why."""
+        return [{"name": name, "why": why} for name, (_, why) in self._secondary.items() if why]
 
-    @property
-    def settings(self) -> Settings:
-        """Level, margin and seed of the statistics."""
-        return Settings(
-            level=1 - self.config.alpha,
-            margin=self.config.margin,
-            resamples=RESAMPLES,
-            seed=derive_seed(self.seed, "statistics") % (1 << 32),
-        )
+    @cached_property
+    def dev(self) -> dict[str, ItemScores]:
+        """Dev scores of every candidate."""
+        answered = [*(f.dev for f in self.given.finalists), *(s for _, s in self.given.others)]
+        return {scored.id: self._scored(scored, self.given.dev) for scored in answered}
 
+    @cached_property
+    def test(self) -> dict[str, ItemScores]:
+        """Test scores of every finalist."""
+        return {f.test.id: self._scored(f.test, self.given.test) for f in self.given.finalists}
 
-def text_items(
-    references: Mapping[str, Reference], groups: Mapping[str, str | None] | None = None
-) -> TextItems:
-    """Items from the references by example id; an item without a group is one of its own."""
-    ids = sorted(references)
-    return TextItems(
-        ids=ids,
-        references=[references[id_] for id_ in ids],
-        groups=None if groups is None else [groups[id_] or f"alone-{id_}" for id_ in ids],
-    )
+    @cached_property
+    def _secondary(self) -> dict[str, tuple[TextMetric, str | None]]:
+        given, found = self.given, {}
+        for spec in given.config.secondary:
+            metric = text_metric(spec.name, spec.settings, folder=given.folder)
+            why = None
+            try:
+                metric.check(given.dev.references)
+                metric.check(given.test.references)
+            except DataError as problem:
+                if given.config.secondary_metrics is not None:
+                    raise  # the person asked for it
+                why = problem.what
+            found[spec.name] = (metric, why)
+        return found
+
+    def _scored(self, scored: TextScored, items: TextItems) -> ItemScores:
+        return self.metric.score_each(scored.answers, items.references)
 
 
-def text_scored(
-    candidate: str,
-    answers: Answers,
-    items: TextItems,
-    *,
-    reference_tokens: Sequence[int] | None = None,
-    cut_off: int | None = None,
-) -> TextScored:
-    """A candidate's answers from the ledger, in the order of the items.
-
-    Args:
-        candidate: its id.
-        answers: of the ledger; `target_probabilities` are per-token probabilities of the reference
-            (the geometric mean), or None for a candidate that gives none.
-        items: of the split.
-        reference_tokens: [n], tokens of each reference; with them perplexity can be told.
-        cut_off: answers that ended at the limit of tokens.
+def conclude(given: TextEvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evidence and verdict, from the answers alone.
 
     Raises:
-        GateError: when the ledger's answers are not those of exactly these items.
+        DataError: for a reference that the project's metrics cannot be computed with.
+        ConfigError: for a file that their settings name and that cannot be used.
     """
-    if answers.examples != items.ids:
-        raise GateError(
-            f"the stored answers of '{candidate}' are not those of this test set",
-            found=f"{len(answers.examples)} answers",
-            expected=f"{len(items.ids)}, one for each test item",
-            fix="run `tunewright run --fresh`",
-        )
-    likelihoods, tokens = _likelihoods(answers, reference_tokens)
-    return TextScored(
-        id=candidate,
-        answers=answers.answers,
-        likelihoods=likelihoods,
-        reference_tokens=tokens,
-        cut_off=cut_off,
+    study = TextStudy(given=given)
+    evidence = build_evidence(given, study)
+    verdict = verdict_of(evidence, compare_all(given, study))
+    evidence["details"] = details_of(
+        given, study.metric, study.test, verdict["winner"], beside(verdict, evidence)
+    )
+    return evidence, verdict
+
+
+def build_evidence(given: TextEvidenceInput, study: TextStudy | None = None) -> dict[str, Any]:
+    """The content of `evidence.json`, without the parts that depend on the winner."""
+    study = study or TextStudy(given=given)
+    metric = study.metric
+    return {
+        "metric": given.config.metric,
+        "metric_info": {
+            "title": metric.title,
+            "meaning": metric.meaning,
+            "right_wrong": metric.right_wrong,
+            "settings": metric.settings.model_dump(mode="json"),
+        },
+        "secondary_metrics": [
+            {"name": name, "title": beside.title, "meaning": beside.meaning}
+            for name, beside in study.secondary.items()
+        ],
+        "secondary_left_out": study.left_out,
+        "decision": given.config.model_dump(mode="json"),
+        "candidates": [
+            *(_candidate(study, f.record, f.dev, f.test) for f in given.finalists),
+            *(_candidate(study, record, dev, None) for record, dev in given.others),
+        ],
+        "comparisons": shown(compare_all(given, study), [f.test.id for f in given.finalists]),
+        "test_items": len(given.test.ids),
+        "power": _power(study),
+        "seeds": _seeds(study),
+        **given.context,
+    }
+
+
+def compare_all(
+    given: TextEvidenceInput, study: TextStudy | None = None
+) -> dict[tuple[str, str], Comparison]:
+    """Every ordered pair of finalists on the same test items, p corrected over all pairs (Holm)."""
+    study = study or TextStudy(given=given)
+    return corrected(
+        {
+            (a, b): study.metric.difference(
+                study.test[a], study.test[b], groups=given.test.groups, settings=given.settings
+            ).named(a, b)
+            for a, b in permutations([f.test.id for f in given.finalists], 2)
+        }
     )
 
 
-def _likelihoods(
-    answers: Answers, reference_tokens: Sequence[int] | None
-) -> tuple[Floats | None, Floats | None]:
-    """Summed log probabilities and the tokens behind them, where every item has both."""
-    import numpy as np
+def _candidate(
+    study: TextStudy, record: dict[str, Any], dev: TextScored, test: TextScored | None
+) -> dict[str, Any]:
+    given = study.given
+    return {
+        **record,
+        "dev": _scores(study, dev, given.dev, study.dev[dev.id]),
+        "test": None if test is None else _scores(study, test, given.test, study.test[test.id]),
+    }
 
-    known = [p for p in answers.target_probabilities if p]
-    if reference_tokens is None or len(known) != len(answers.examples):
-        return None, None
-    tokens = np.asarray(reference_tokens, dtype=np.float64)
-    return np.log(np.asarray(known)) * tokens, tokens
+
+def _scores(
+    study: TextStudy, scored: TextScored, items: TextItems, found: ItemScores
+) -> dict[str, Any]:
+    """All scores of one candidate on one split."""
+    given, metric = study.given, study.metric
+    interval = metric.interval(found, groups=items.groups, settings=given.settings)
+    return {
+        "items": len(items.ids),
+        "score": metric.corpus(found),
+        "interval": interval_dict(interval),
+        "parse_failures": int(found.failed.sum()),
+        "parse_failure_rate": found.failure_rate,
+        "no_answer": sum(answer is None for answer in scored.answers),
+        "cut_off": scored.cut_off,
+        "characters": float(np.mean([len(answer or "") for answer in scored.answers])),
+        "secondary": {
+            name: _secondary(study, name, beside, scored, items)
+            for name, beside in study.secondary.items()
+        },
+        "perplexity": _perplexity(study, scored, items),
+    }
+
+
+def _secondary(
+    study: TextStudy, name: str, metric: TextMetric, scored: TextScored, items: TextItems
+) -> dict[str, Any]:
+    found = metric.score_each(scored.answers, items.references)
+    settings = replace(
+        study.given.settings,
+        resamples=_SECONDARY_RESAMPLES,
+        seed=derive_seed(study.given.settings.seed, name) % (1 << 32),
+    )
+    interval = metric.interval(found, groups=items.groups, settings=settings)
+    return {
+        "score": metric.corpus(found),
+        "interval": interval_dict(interval),
+        "parse_failure_rate": found.failure_rate,
+    }
+
+
+def _perplexity(study: TextStudy, scored: TextScored, items: TextItems) -> dict[str, Any] | None:
+    """Of the references, where the candidate gives probabilities."""
+    if scored.likelihoods is None or scored.reference_tokens is None:
+        return None
+    found = perplexity_scores(scored.likelihoods, scored.reference_tokens)
+    settings = replace(study.given.settings, resamples=_SECONDARY_RESAMPLES)
+    interval = Perplexity().interval(found, groups=items.groups, settings=settings)
+    return {"score": Perplexity().corpus(found), "interval": interval_dict(interval)}
+
+
+def _power(study: TextStudy) -> dict[str, Any]:
+    """What the test set can tell, by how the two best finalists differ on dev."""
+    given, metric = study.given, study.metric
+    ranked = sorted(
+        (study.dev[f.dev.id] for f in given.finalists),
+        key=lambda found: -metric.corpus(found),
+    )
+    first, second = ranked[0], ranked[min(1, len(ranked) - 1)]
+    difference = first.scores - second.scores
+    effect = 1.0
+    if given.dev.groups is not None:
+        effect = group_design_effect(difference, given.dev.groups)
+    discordance = float((np.abs(difference) > 1e-12).mean())
+    found = power_statement(len(given.test.ids), discordance, given.config, effect)
+    if metric.right_wrong:
+        return found
+    pair = metric.difference(first, second, groups=given.dev.groups, settings=given.settings)
+    return {**found, "minimum_detectable_effect": _graded_effect(pair, given, effect)}
+
+
+def _graded_effect(pair: Comparison, given: TextEvidenceInput, design_effect: float) -> float:
+    """The smallest difference of graded scores that the test set finds with the wanted power.
+
+    From the standard error on dev, which draws groups where there are any, scaled to the test set:
+    the usual normal approximation.
+    """
+    config, test_items = given.config, len(given.test.ids)
+    variance = pair.standard_error**2 * len(given.dev.ids)
+    variance = max(variance, _LEAST_VARIANCE * design_effect)
+    reach = two_sided_z(1 - config.alpha) + NORMAL.inv_cdf(config.power)
+    return min(1.0, reach * float(np.sqrt(variance / test_items)))
+
+
+def _seeds(study: TextStudy) -> dict[str, Any] | None:
+    """Spread of the final recipe over its seeds, on the test set."""
+    given, metric = study.given, study.metric
+    if not given.seeds:
+        return None
+    found = [metric.score_each(seed.answers, given.test.references) for seed in given.seeds]
+    scores = [metric.corpus(one) for one in found]
+    summary = seed_summary(scores, _codes([seed.answers for seed in given.seeds]), bounds=(0, 1))
+    return {
+        "scores": scores,
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "interval": None if summary.interval is None else interval_dict(summary.interval),
+        "consistency": summary.consistency,
+    }
+
+
+def _codes(answers: Sequence[Sequence[str | None]]) -> np.ndarray:
+    """The texts as numbers, [seeds, n]: equal texts have equal ones."""
+    numbers: dict[str | None, int] = {}
+    rows = [[numbers.setdefault(text, len(numbers)) for text in row] for row in answers]
+    return np.array(rows, dtype=np.int64)

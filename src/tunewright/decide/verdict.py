@@ -24,6 +24,8 @@ _NAMES = {
     "tune": "the tuned model",
 }
 _UNCALIBRATED = 0.1
+_MANY_FAILURES = 0.05
+_MANY_CUT_OFF = 0.02
 
 
 def contenders_of(evidence: dict[str, Any]) -> list[Contender]:
@@ -138,12 +140,12 @@ class _Words:
         if winner["kind"] == "tune":
             if self._baseline == winner["id"]:
                 return (
-                    f"The tuned model is right on {self._score(winner['id'])} of the test items; "
-                    "nothing was compared with it, so whether tuning was worth it is not known."
+                    f"The tuned model {self._reaches(winner['id'])}; nothing was compared with it, "
+                    "so whether tuning was worth it is not known."
                 )
             return (
-                f"Fine-tune: the tuned model is right on {self._score(winner['id'])} of the test "
-                f"items, {self._gain(winner['id'], self._baseline)} than "
+                f"Fine-tune: the tuned model {self._reaches(winner['id'])}, "
+                f"{self._gain(winner['id'], self._baseline)} than "
                 f"{self._name(self._baseline)} "
                 f"({self._score(self._baseline)}), the best candidate without training."
             )
@@ -293,20 +295,45 @@ class _Words:
                 f"The tuned model varies by {format_points(seeds['sd'])} (standard deviation) from "
                 "seed to seed, more than the margin."
             )
-        error = self.candidate(self._decision.winner)["test"]["calibration_error"]
-        if error > _UNCALIBRATED:
+        lines += self._warnings_of(self.candidate(self._decision.winner)["test"])
+        reduced = (evidence.get("plan") or {}).get("notes", [])
+        return [*lines, *reduced, *evidence.get("warnings", [])]
+
+    def _warnings_of(self, test: dict[str, Any]) -> list[str]:
+        """What its own answers to the test say against the winner."""
+        lines = []
+        error = test.get("calibration_error")  # of labels
+        if error is not None and error > _UNCALIBRATED:
             lines.append(
                 f"The winner's probabilities are off by {format_points(error)} on average: do not "
                 "use them as thresholds without calibrating."
             )
-        reduced = (evidence.get("plan") or {}).get("notes", [])
-        return [*lines, *reduced, *evidence.get("warnings", [])]
+        failures = test.get("parse_failure_rate", 0.0)  # of written answers
+        if failures > _MANY_FAILURES:
+            lines.append(
+                f"{format_percent(failures)} of the winner's answers could not be read; they count "
+                "as wrong."
+            )
+        cut_off = (test.get("cut_off") or 0) / test["items"]
+        if cut_off > _MANY_CUT_OFF:
+            lines.append(
+                f"{format_percent(cut_off)} of the winner's answers were cut off at the limit of "
+                "new tokens: a higher limit may change the scores."
+            )
+        return lines
 
     # -- small words ----------------------------------------------------------------------------
 
     def _name(self, id_: str) -> str:
         candidate = self.candidate(id_)
         return str(candidate.get("title") or _NAMES.get(candidate["candidate"], id_))
+
+    def _reaches(self, id_: str) -> str:
+        """What a candidate does on the test, as the end of a sentence."""
+        info = self._evidence.get("metric_info")  # of written answers
+        if info is None or (info["right_wrong"] and self._config.metric != "json_valid"):
+            return f"is right on {self._score(id_)} of the test items"
+        return f"scores {self._score(id_)} in {info['title']} on the test items"
 
     def _score(self, id_: str) -> str:
         return format_percent(self.candidate(id_)["test"]["score"])

@@ -13,7 +13,7 @@ from tunewright.core.files import draft_of, write_json, writing
 from tunewright.core.hashing import hash_file, hash_folder
 from tunewright.data.dataset import FIT, TEST
 from tunewright.data.sealed import read_sealed
-from tunewright.decide.config import DecisionConfig
+from tunewright.decide.conclude import beside, verdict_of
 from tunewright.decide.evidence import (
     EvidenceInput,
     Finalist,
@@ -22,17 +22,12 @@ from tunewright.decide.evidence import (
     compare_all,
     details_of,
 )
-from tunewright.decide.rule import decide
 from tunewright.decide.scored import Items, Scored, items_of, scored
-from tunewright.decide.verdict import build_verdict, contenders_of
 from tunewright.train.recipe import Recipe
 from tunewright.workflow.environment import describe_environment
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.final import TUNE
 from tunewright.workflow.stages.training import trials_of_final
-
-_UNCOMPARED = "majority"
-"""Shown for scale, but no contender: nobody would ship it."""
 
 
 def gather(session: Session) -> EvidenceInput:
@@ -235,26 +230,9 @@ def _openings(session: Session) -> int:
 def compute(given: EvidenceInput) -> tuple[dict[str, Any], dict[str, Any]]:
     """Evidence and verdict, from the answers alone. `verify` calls this again."""
     evidence = build_evidence(given)
-    contenders = [c for c in contenders_of(evidence) if c.id != _UNCOMPARED]
-    contenders = contenders or contenders_of(evidence)
-    comparisons = compare_all(given)
-    decision = decide(
-        contenders, comparisons, evidence["test_items"], DecisionConfig(**evidence["decision"])
-    )
-    verdict = build_verdict(evidence, decision)
-    evidence["details"] = details_of(given, verdict["winner"], _beside(verdict, evidence))
+    verdict = verdict_of(evidence, compare_all(given))
+    evidence["details"] = details_of(given, verdict["winner"], beside(verdict, evidence))
     return evidence, verdict
-
-
-def _beside(verdict: dict[str, Any], evidence: dict[str, Any]) -> str:
-    """Who the winner is shown against: the baseline, the challenger, or the best of the others."""
-    winner = str(verdict["winner"])
-    for other in (verdict["baseline"], verdict["challenger"]):
-        if other != winner:
-            return str(other)
-    others = [c for c in evidence["candidates"] if c["test"] and c["id"] != winner]
-    best = max(others, key=lambda c: (c["test"]["score"], c["id"]), default={"id": winner})
-    return str(best["id"])
 
 
 def _run_evidence(session: Session) -> dict[str, Any]:
