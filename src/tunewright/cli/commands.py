@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli import data_commands
+from tunewright.cli import data_commands, model_commands
 from tunewright.cli.exit import guarded
 from tunewright.cli.usage import CommandLine
 
@@ -60,7 +60,8 @@ def init(
     columns: data_commands.ColumnsOption = None,
     model: Annotated[str | None, typer.Option(help="Base model: folder or name.")] = None,
     sample: Annotated[
-        str | None, typer.Option(help="Copy a bundled sample instead: support_desk.")
+        str | None,
+        typer.Option(help="Copy a bundled sample instead: support_desk or support_actions."),
     ] = None,
     allow_network: data_commands.NetworkOption = False,
     out: Annotated[Path, typer.Option(help="Where the project file goes.")] = Path(
@@ -165,6 +166,7 @@ def run(
 
 
 data_commands.register(app)
+model_commands.register(app)
 
 
 @app.command(rich_help_panel=_PANEL_RESULT)

@@ -26,6 +26,7 @@ from tunewright.data.paths import resolve_paths
 from tunewright.data.propose import Proposal, propose
 from tunewright.data.values import BAD_BYTE
 from tunewright.models.resolve import resolve_model
+from tunewright.samples import own_project
 from tunewright.workflow.config import ProjectConfig
 from tunewright.workflow.desk import field_columns
 
@@ -74,6 +75,11 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
     """Write the project file and tell what was found."""
     out = out / "tunewright.yaml" if out.is_dir() else out
     _refuse_place(out, options, force=force)
+    if options.sample is not None and own_project(options.sample):
+        from tunewright.cli.init_sample import write_sample_project
+
+        write_sample_project(options, out, as_json=as_json)
+        return
     if options.sample is not None:
         options = _with_sample(options, out.parent)
         _refuse_place(out, options, force=force)
@@ -103,7 +109,7 @@ def run(options: InitOptions, out: Path, *, force: bool, as_json: bool) -> None:
         train=options.files,
         test=test,
         pinned=_pinned(proposal.detection, others, notes, options.allow_network),
-        model=_model(options.model, out, notes),
+        model=named_model(options.model, out, notes),
         allow_network=options.allow_network,
         notes=notes,
     )
@@ -181,7 +187,7 @@ def _is_project(path: Path) -> bool:
     return not known.isdisjoint(values) and isinstance(values.get("data", {}), dict)
 
 
-def _model(name: str | None, out: Path, notes: list[str]) -> str | None:
+def named_model(name: str | None, out: Path, notes: list[str]) -> str | None:
     """The model as it is written down, once it is sure that there is such a one.
 
     A hub name is taken as it is: whether it may be fetched is for the project file to say.

@@ -59,22 +59,22 @@ def project_text(
     """
     data = [
         *_split_lines(files, test, out),
-        f"  text: {_yaml(list(columns.text))}",
-        f"  label: {_yaml(columns.label)}",
+        f"  text: {yaml_value(list(columns.text))}",
+        f"  label: {yaml_value(columns.label)}",
         *_group_lines(columns.group),
     ]
     if columns.slices:
         data.append(
-            f"  slices: {_yaml(list(columns.slices), always_list=True)}   "
+            f"  slices: {yaml_value(list(columns.slices), always_list=True)}   "
             "# results by these values too"
         )
-    data += [f"  {name}: {_yaml(value)}" for name, value in pinned.items()]
+    data += [f"  {name}: {yaml_value(value)}" for name, value in pinned.items()]
     shares = detection.label_counts
     dominant = bool(shares) and max(shares.values()) > _DOMINANT * sum(shares.values())
     metric = "macro_f1" if dominant and len(shares) > 2 else "accuracy"
     return _TEMPLATE.format(
         data="\n".join(data),
-        model=_yaml(model or "all-MiniLM-L6-v2"),
+        model=yaml_value(model or "all-MiniLM-L6-v2"),
         metric=metric,
         labels=_label_lines(detection),
         network=_network_line(allow_network),
@@ -108,7 +108,7 @@ def rows_project_text(
         out: where the project file goes: relative paths start there.
         allow_network: whether the hub may be asked.
     """
-    named = {field: f"    {field}: {_yaml(column)}" for field, (column, _) in columns.items()}
+    named = {field: f"    {field}: {yaml_value(column)}" for field, (column, _) in columns.items()}
     width = max(map(len, named.values()), default=0)
     data = [
         *_split_lines(files, test, out),
@@ -116,12 +116,12 @@ def rows_project_text(
         "  columns:   # field of a row: the column that holds it",
         *(f"{line.ljust(width)}   # {_about(*columns[field])}" for field, line in named.items()),
         *_group_lines(group),
-        *(f"  {name}: {_yaml(value)}" for name, value in pinned.items()),
+        *(f"  {name}: {yaml_value(value)}" for name, value in pinned.items()),
     ]
     return _ROWS_TEMPLATE.format(
         task=task,
         data="\n".join(data),
-        model=f"model: {_yaml(model)}" if model else "# model: ./my-model",
+        model=f"model: {yaml_value(model)}" if model else "# model: ./my-model",
         network=_network_line(allow_network),
     )
 
@@ -133,8 +133,8 @@ def _about(column: str, about: str) -> str:
 def _split_lines(files: list[str], test: str | None, out: Path) -> list[str]:
     """Where the rows are."""
     return [
-        f"  train: {_yaml([relative_path(f, out) for f in files])}",
-        f"  test: {_yaml(relative_path(test, out))}"
+        f"  train: {yaml_value([relative_path(f, out) for f in files])}",
+        f"  test: {yaml_value(relative_path(test, out))}"
         if test
         else "  # test: test.csv          "
         "# without it, test_size of the rows are kept as test set\n  test_size: 0.2",
@@ -151,7 +151,7 @@ def _group_lines(group: str | None) -> list[str]:
     return [
         "  # Rows of one group are never divided between train and test. Remove the # if such",
         "  # rows belong together:",
-        f"  # group: {_yaml(group)}",
+        f"  # group: {yaml_value(group)}",
     ]
 
 
@@ -162,7 +162,7 @@ def _label_lines(detection: Detection) -> str:
         if len(label) <= _LABEL_CHARACTERS and not BAD_BYTE.search(label)
     ][:2]
     return "\n".join(
-        f"#   {_yaml(label)}: what such a text is about, in plain words"
+        f"#   {yaml_value(label)}: what such a text is about, in plain words"
         for label in labels or ["some_label"]
     )
 
@@ -184,7 +184,7 @@ def relative_path(path: str, out: Path) -> str:
     return written
 
 
-def _yaml(value: Any, *, always_list: bool = False) -> str:
+def yaml_value(value: Any, *, always_list: bool = False) -> str:
     """A value in YAML's flow style (which JSON is a part of); one item stands for itself."""
     if isinstance(value, list) and len(value) == 1 and not always_list:
         value = value[0]

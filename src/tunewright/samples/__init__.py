@@ -1,17 +1,31 @@
 """Data sets that come with the package, so that the first run needs no download.
 
-A sample is a folder here with its data files, its README and the generator that wrote them.
+A sample is a folder here with its README and the generator of its data files. Those of
+`support_desk` are kept beside it; those of `support_actions` are made when they are asked for, the
+same bytes every time.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
 from tunewright.core.errors import ConfigError, nearest
 from tunewright.core.files import write_bytes
 
-_SAMPLES = {"support_desk": ("README.md", "planted.json", "test.csv", "train.csv")}
+_SAMPLES = {
+    "support_desk": ("README.md", "planted.json", "test.csv", "train.csv"),
+    "support_actions": ("README.md",),
+}
+_MADE = {"support_actions": f"{__name__}.support_actions.generate"}
+"""Samples with files that are made, each with the module whose `contents` makes them."""
+NAMES = tuple(_SAMPLES)
+
+
+def own_project(name: str) -> bool:
+    """Whether a sample brings its own project file and model, beside its data."""
+    return name in _MADE
 
 
 def sample_path(name: str) -> Path:
@@ -38,6 +52,9 @@ def copy_sample(name: str, folder: str | Path) -> list[Path]:
     contents = {
         Path(folder) / file: sample_path(f"{name}/{file}").read_bytes() for file in _SAMPLES[name]
     }
+    if name in _MADE:
+        made: dict[str, bytes] = import_module(_MADE[name]).contents()
+        contents |= {Path(folder) / file: content for file, content in made.items()}
     for path, content in contents.items():
         if path.exists() and not (path.is_file() and path.read_bytes() == content):
             raise ConfigError(

@@ -1,0 +1,1 @@
+"""The support actions sample: requests to a help desk, each with the command that grants it."""
