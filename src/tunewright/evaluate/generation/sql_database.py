@@ -50,6 +50,10 @@ class Limits:
     """Of wall time, should the steps be slow."""
 
 
+_TO_BUILD = Limits(steps=2_000_000_000, seconds=300.0)
+"""For a script of a data file, which may be anyone's."""
+
+
 class RefusedError(Exception):
     """A query that does not run, must not run, or runs too long."""
 
@@ -143,9 +147,11 @@ def from_script(script: str) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     _limit(connection)
     connection.set_authorizer(_building)
+    connection.set_progress_handler(_Guard(_TO_BUILD), _STEPS_A_CALL)
     # A transaction makes thousands of INSERTs quick; a script may bring its own.
     connection.executescript(script)
     connection.commit()
+    connection.set_progress_handler(None, 0)
     return sealed(connection)
 
 
@@ -184,6 +190,7 @@ def from_tables(tables: Sequence[Mapping[str, Any]]) -> sqlite3.Connection:
 
 def sealed(connection: sqlite3.Connection) -> sqlite3.Connection:
     """The connection, from now on for reading only."""
+    connection.set_authorizer(None)  # for the pragmas below
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA query_only = 1")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -255,8 +262,10 @@ def _reading(action: int, first: str | None, second: str | None, *_: str | None)
 
 
 def _building(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Lets a script make tables, but reach no file."""
-    forbidden = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA)
+    """Lets a script make tables, but reach no file; pragmas, which dumps begin with, do nothing."""
+    if action == sqlite3.SQLITE_PRAGMA:
+        return sqlite3.SQLITE_IGNORE
+    forbidden = action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH)
     named = action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FORBIDDEN_FUNCTIONS
     return sqlite3.SQLITE_DENY if forbidden or named else sqlite3.SQLITE_OK
 
