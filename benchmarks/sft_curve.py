@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
 OURS: dict[str, dict[str, Any]] = {
     "rows side by side": {},
     "two micro-batches a step": {"gradient_accumulation_steps": 2},
-    "packed": {"packed": True},
+    "packed": {"packing": True},
 }
 
 

@@ -1,8 +1,9 @@
 """LitGPT's `finetune_lora` on rows of token ids, through a data module as it documents them.
 
-`options` are arguments of `litgpt.finetune.lora.setup`, and `whole_batch`, which gives the rows of a
-step to the model at once; by default LitGPT gives it one at a time. Its checkpoint is made here, with random weights in the shape of the job's model:
-LitGPT has a format of its own, and what the weights are does not change its speed.
+`options` are arguments of `litgpt.finetune.lora.setup`, and `whole_batch`, which gives the rows of
+a step to the model at once; by default LitGPT gives it one at a time. Its checkpoint is made here,
+with random weights in the shape of the job's model: LitGPT has a format of its own, and what the
+weights are does not change its speed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,40 @@ TOY = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
-SHAPES: dict[str, dict[str, Any]] = {"smol": SMOL, "toy": TOY}
+SMALL = {
+    **SMOL,
+    "vocab_size": 128_256,
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+}
+MIDDLE = {
+    **SMOL,
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+}
+"""Of SmolLM2-1.7B."""
+LARGE = {
+    **SMALL,
+    "hidden_size": 4096,
+    "intermediate_size": 14_336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "tie_word_embeddings": False,
+}
+"""Of Llama 3.1 8B."""
+SHAPES: dict[str, dict[str, Any]] = {
+    "smol": SMOL,
+    "toy": TOY,
+    "0.5b": SMALL,
+    "1.7b": MIDDLE,
+    "8b": LARGE,
+}
 _END = "<|endoftext|>"
 
 
@@ -52,8 +85,16 @@ def texts(source: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def make_model(folder: Path, shape: dict[str, Any], corpus: list[str]) -> int:
+def make_model(
+    folder: Path, shape: dict[str, Any], corpus: list[str], dtype: str = "float32"
+) -> int:
     """Write a Llama with random weights and a byte-level tokenizer learnt from the corpus.
+
+    Args:
+        folder: where to.
+        shape: of `LlamaConfig`.
+        corpus: texts.
+        dtype: of the weights.
 
     Returns:
         The number of its weights.
@@ -74,7 +115,13 @@ def make_model(folder: Path, shape: dict[str, Any], corpus: list[str]) -> int:
     )
     torch.manual_seed(0)
     config = LlamaConfig(**shape, bos_token_id=0, eos_token_id=0, pad_token_id=0)
-    model = LlamaForCausalLM(config)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+            model = LlamaForCausalLM(config)
+    finally:
+        torch.set_default_dtype(before)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return sum(parameter.numel() for parameter in model.parameters())
@@ -118,22 +165,64 @@ def make_rows(
     }
 
 
-def main() -> None:
-    """Make what a JSON job on the command line asks for; print what was made."""
-    job = json.loads(sys.argv[1])
-    pairs = texts(Path(job["data"]))
+def make_random_rows(target: Path, words: int, count: int, median: int, limit: int) -> Any:
+    """Write rows of random tokens whose lengths are spread as those of instructions are: their
+    logarithm is normal, and the last two fifths are learned.
+
+    Returns:
+        What is in them, as `make_rows`.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    drawn = np.exp(rng.normal(np.log(median), 0.6, count))
+    lengths = np.clip(drawn, 8, limit).astype(int).tolist()
+    with target.open("w", encoding="utf-8") as stream:
+        for length in lengths:
+            ids = rng.integers(1, words, length).tolist()
+            read = 3 * length // 5
+            row = {"input_ids": ids, "labels": [-100] * read + ids[read:]}
+            stream.write(json.dumps(row) + "\n")
+    return {
+        "rows": count,
+        "tokens": sum(lengths),
+        "trained_tokens": sum(length - 3 * length // 5 for length in lengths),
+        "longest": max(lengths),
+        "squares": sum(length**2 for length in lengths),
+    }
+
+
+def make(job: dict[str, Any]) -> dict[str, Any]:
+    """Make what a job asks for.
+
+    Args:
+        job: `folder`, `shape`, `model` (a folder, or None for random weights), `counts` of rows,
+            their `limit` in tokens, and either `data` (an Alpaca file) or `median` (of the lengths
+            of random rows), and `dtype`.
+
+    Returns:
+        The folder of the model, and what is in each file of rows.
+    """
     folder = Path(job["folder"])
+    pairs = texts(Path(job["data"])) if job.get("data") else []
     made: dict[str, Any] = {}
     model = Path(job["model"]) if job["model"] else folder / job["shape"]
     if not job["model"]:
-        corpus = [part for pair in pairs for part in pair]
-        made["weights"] = make_model(model, SHAPES[job["shape"]], corpus)
+        corpus = [part for pair in pairs for part in pair] or ["Once upon a time."]
+        shape, dtype = SHAPES[job["shape"]], job.get("dtype", "float32")
+        made["weights"] = make_model(model, shape, corpus, dtype)
     made["model"] = str(model)
     for count in job["counts"]:
         target = folder / f"{job['shape']}-{count}.jsonl"
-        made[f"rows_{count}"] = make_rows(pairs, model, target, count, job["limit"])
-    print("\n" + json.dumps(made))
+        if pairs:
+            made[f"rows_{count}"] = make_rows(pairs, model, target, count, job["limit"])
+        else:
+            words = SHAPES[job["shape"]]["vocab_size"]
+            made[f"rows_{count}"] = make_random_rows(
+                target, words, count, job["median"], job["limit"]
+            )
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    print("\n" + json.dumps(make(json.loads(sys.argv[1]))))

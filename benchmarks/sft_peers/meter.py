@@ -86,9 +86,9 @@ class Meter:
 
         def count(_: Any, __: Any, given: dict[str, Any]) -> None:
             mask, places = given.get("attention_mask"), int(given["input_ids"].numel())
-            padded = mask is not None and mask.dim() == 2
+            real = places if mask is None or mask.dim() != 2 else int(mask.bool().sum())
             self.count(
-                tokens=int(mask.bool().sum()) if padded else places,
+                tokens=real,
                 trained=trained_tokens(given["labels"]),
                 places=places,
             )
@@ -111,6 +111,7 @@ class Meter:
             "measured": self._part(first),
             "whole": self._part(0),
             "peak_memory_bytes": peak_bytes(),
+            "device_memory_bytes": device_bytes(),
             "loaded_memory_bytes": self._loaded_bytes,
             "versions": {"python": platform.python_version(), **versions(packages)},
             **extra,
@@ -145,6 +146,13 @@ def peak_bytes() -> int:
                 return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def device_bytes() -> int | None:
+    """The most memory that tensors have held on the GPU; None without one."""
+    import torch
+
+    return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None
 
 
 def versions(packages: list[str]) -> dict[str, str]:

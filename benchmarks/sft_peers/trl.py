@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from benchmarks.sft_peers.meter import Job, Meter, fill_adapters, run, trainable
@@ -12,7 +14,7 @@ PACKAGES = ["trl", "transformers", "peft", "accelerate", "torch"]
 
 def train(job: Job, meter: Meter) -> dict[str, Any]:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from transformers import AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
     from datasets import Dataset
@@ -27,11 +29,9 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
             meter.step()
 
     options = dict(job.options)
-    kwargs = options.pop("model_init_kwargs", {})
-    model = AutoModelForCausalLM.from_pretrained(job.model, **_dtype(kwargs))
     with tempfile.TemporaryDirectory() as folder:
         trainer = SFTTrainer(
-            model=model,
+            model=job.model,
             args=SFTConfig(
                 output_dir=folder,
                 use_cpu=job.device == "cpu",
@@ -45,7 +45,7 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
             ),
             train_dataset=Dataset.from_list(job.read_rows()),
             processing_class=AutoTokenizer.from_pretrained(job.model),
-            peft_config=_adapters(job, model),
+            peft_config=_adapters(job),
             callbacks=[Steps()],
         )
         meter.watch(trainer.model)
@@ -61,12 +61,13 @@ def train(job: Job, meter: Meter) -> dict[str, Any]:
     )
 
 
-def _adapters(job: Job, model: Any) -> Any:
+def _adapters(job: Job) -> Any:
     from peft import LoraConfig
 
     if job.lora_r is None:
         return None
-    depth = model.config.num_hidden_layers
+    shape = json.loads((Path(job.model) / "config.json").read_text(encoding="utf-8"))
+    depth = shape["num_hidden_layers"]
     return LoraConfig(
         r=job.lora_r,
         lora_alpha=job.lora_alpha,
@@ -88,12 +89,6 @@ def watch_loss(trainer: Any) -> list[Any]:
 
     trainer.compute_loss = watched
     return losses
-
-
-def _dtype(kwargs: dict[str, Any]) -> dict[str, Any]:
-    import torch
-
-    return {k: getattr(torch, v) if k == "dtype" else v for k, v in kwargs.items()}
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 
 `options`: `store` keeps the states that enter the lowest trained block and trains from them; the
 seconds in which they are computed are counted. `in_order` takes the rows as they come instead of in
-buckets of equal length, and `packed` puts those of a batch one behind the other. Further ones are
-hyper-parameters of the product.
+buckets of equal length. Further ones are hyper-parameters of the product.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ import numpy as np
 import torch
 
 from benchmarks.sft_peers.meter import Job, Meter, fill_adapters, run, trainable
+from tunewright.core.hashing import hash_bytes
 from tunewright.models.writer import Sequences
 from tunewright.objectives.base import Batch
 from tunewright.train.writing.rows import Ragged, TokenRows
 from tunewright.train.writing.stream import WritingStream
+from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
+from tunewright.workers.base import Context
 
 PACKAGES = ["tunewright", "transformers", "peft", "accelerate", "torch"]
 
@@ -51,48 +55,78 @@ class RowStream(WritingStream):
         return made
 
 
+class RowWorkspace(WritingWorkspace):
+    """A workspace of rows of token ids, which no renderer has made."""
+
+    @cached_property
+    def rows(self) -> TokenRows:
+        raise RuntimeError("the rows were not given")
+
+    @property
+    def _rows_origin(self) -> dict[str, Any]:
+        return {"rows": hash_bytes(self.rows.ids.values.tobytes()), "model": self.spec.model}
+
+
 def train(job: Job, meter: Meter) -> dict[str, Any]:
-    from tunewright.core.events import Progress
+    from tunewright.train.engine import MICRO_BATCH_TOKENS
     from tunewright.train.engine import train as run_engine
 
     losses: list[float] = []
     options = dict(job.options)
-    kind = {name: options.pop(name, False) for name in ("store", "in_order", "packed")}
-    rows = read(job)
+    kept, in_order = options.pop("store", False), options.pop("in_order", False)
     with tempfile.TemporaryDirectory() as folder:
-        numerics, member = prepare(job, rows, options, Path(folder))
-        seen = [0.0, 0.0]
-
-        def tell(event: Any) -> None:
-            if isinstance(event, Progress):
-                if job.device == "cuda":
-                    torch.cuda.synchronize()
-                meter.step()
-                now = [member.progress.epoch_loss_total, member.progress.epoch_count]
-                start = seen if now[1] > seen[1] else [0.0, 0.0]
-                losses.append((now[0] - start[0]) / (now[1] - start[1]))
-                seen[:] = now
-
+        workspace = workspace_of(job, Path(folder), kept)
+        member = member_of(job, workspace, options)
         meter.begin()
+        depth = member.lowest_trained_layer
+        if kept and not workspace.can_store(depth):
+            raise RuntimeError(f"states below block {depth} cannot be stored")
+        packed = bool(options.get("packing", job.device == "cuda"))
         stream = RowStream(
-            source=source_of(kind, rows, member, Path(folder)),
+            source=workspace.source(packed=packed, depth=depth if kept else 0),
+            pieces=np.arange(len(workspace.rows)),
             batch_size=job.batch_size,
             accumulation_steps=member.values.gradient_accumulation_steps,
             seed=0,
             device=torch.device(job.device),
-            pieces=np.arange(len(rows)),
-            rows=rows,
+            micro_batch_tokens=options.pop("micro_batch_tokens", MICRO_BATCH_TOKENS),
+            rows=workspace.rows,
             meter=meter,
-            in_order=kind["in_order"],
+            in_order=in_order,
         )
-        run_engine([member], stream, None, tell)
+        run_engine([member], stream, None, Ear(member, meter, job.device, losses))
     return meter.result(
         PACKAGES,
         trainable=trainable(member.model),
         threads=torch.get_num_threads(),
         losses=losses,
-        numerics=numerics.as_dict(),
+        numerics=workspace.numerics.as_dict(),
     )
+
+
+@dataclass
+class Ear:
+    """Hears of every step: marks its end, and keeps its loss."""
+
+    member: Any
+    meter: Meter
+    device: str
+    losses: list[float]
+    _seen: tuple[float, float] = (0.0, 0.0)
+
+    def __call__(self, event: Any) -> None:
+        from tunewright.core.events import Progress
+
+        if not isinstance(event, Progress):
+            return
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        self.meter.step()
+        progress = self.member.progress
+        total, count = progress.epoch_loss_total, progress.epoch_count
+        before = self._seen if progress.step_in_epoch > 1 else (0.0, 0.0)
+        self.losses.append((total - before[0]) / (count - before[1]))
+        self._seen = (total, count)
 
 
 def read(job: Job) -> TokenRows:
@@ -106,36 +140,55 @@ def read(job: Job) -> TokenRows:
     )
 
 
-def prepare(job: Job, rows: TokenRows, options: dict[str, Any], folder: Path) -> tuple[Any, Any]:
-    """The numerics that the calibration chose, in float32, and the trial at its start."""
-    from accelerate import Accelerator
-
-    from tunewright.models.writer import Writer
-    from tunewright.models.writing import load_writing_model
-    from tunewright.train.member import Member
+def workspace_of(job: Job, folder: Path, kept: bool) -> WritingWorkspace:
+    """The product's workspace, its model loaded; arithmetic as its calibration chose, in float32
+    on a CPU."""
+    from tunewright.models.chat import load_chat_model
     from tunewright.train.numerics import calibrate
 
-    model, _ = load_writing_model(Path(job.model), device=job.device)
+    rows = read(job)
+    shape = json.loads((Path(job.model) / "config.json").read_text(encoding="utf-8"))
     numerics = calibrate(
-        dim=model.config.hidden_size,
-        heads=model.config.num_attention_heads,
+        dim=shape["hidden_size"],
+        heads=shape["num_attention_heads"],
         batch=job.batch_size,
         tokens=int(np.median(rows.lengths)),
         threads=job.threads,
         precision="float32",
     )
-    numerics.apply()
-    model.set_attn_implementation(numerics.attention)
+    spec = WritingSpec(
+        data="benchmark",
+        model=job.model,
+        folder=str(folder),
+        max_length=load_chat_model(Path(job.model)).max_length,
+        numerics={**numerics.as_dict(), "lanes": 1},
+        store=kept,
+    )
+    workspace = RowWorkspace(Context(study=folder, emit=lambda event: None), spec)
+    workspace.rows = rows
+    assert workspace.model is not None  # is loaded now, and not when the clock runs
+    return workspace
+
+
+def member_of(job: Job, workspace: WritingWorkspace, options: dict[str, Any]) -> Any:
+    """The trial at its start, as `prepare_writer` makes it."""
+    from accelerate import Accelerator
+
+    from tunewright.models.writer import Writer
+    from tunewright.train.member import Member
+
+    values = {name: value for name, value in options.items() if name != "micro_batch_tokens"}
     member = Member(
-        trial_of(job, options),
-        Writer(model),
-        model,
-        folder,
+        trial_of(job, values),
+        Writer(workspace.model),
+        workspace.model,
+        workspace.context.study / "trial",
         Accelerator(cpu=job.device == "cpu"),
+        precision=workspace.numerics.precision,
     )
     if job.same_start:
         fill_adapters(member.model)
-    return numerics, member
+    return member
 
 
 def trial_of(job: Job, options: dict[str, Any]) -> Any:
@@ -168,17 +221,6 @@ def trial_of(job: Job, options: dict[str, Any]) -> Any:
         data="benchmark",
         numerics="benchmark",
     )
-
-
-def source_of(kind: dict[str, bool], rows: TokenRows, member: Any, folder: Path) -> Any:
-    """Where the inputs come from."""
-    from tunewright.train.writing.source import PackedSource, PaddedSource
-
-    if kind["store"]:
-        raise NotImplementedError
-    if kind["packed"]:
-        return PackedSource(rows, rows.lengths)
-    return PaddedSource(rows, rows.lengths, pad_id=0)
 
 
 if __name__ == "__main__":
