@@ -23,9 +23,9 @@ from tunewright.models.fresh.config import FreshModelConfig, Shape, shape_of
 from tunewright.models.fresh.tokenizer import BOS, EOS, PAD, train_tokenizer
 
 _ELSEWHERE = "name another place with --out"
-_RESIDUAL = ("o_proj", "down_proj", "c_proj", "out_proj", "fc2", "SelfAttention.o", "wo")
-"""Linear layers, in all families here, whose output is added to the stream between blocks."""
-_CROSS = "EncDecAttention.o"
+_RESIDUAL = ("o_proj", "down_proj", "out_proj", "fc2", "Attention.o", "wo")
+"""Linear layers whose output is added to the stream between blocks. GPT-2's are not among them,
+for transformers scales those itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +154,7 @@ def random_model(config: FreshModelConfig, shape: Shape, vocabulary: int) -> Any
     with torch.no_grad():
         for name, weight in model.named_parameters():
             owner = name.removesuffix(".weight")
-            if name.endswith(".weight") and owner.endswith((*_RESIDUAL, _CROSS)):
+            if name.endswith(".weight") and owner.endswith(_RESIDUAL):
                 weight.div_(math.sqrt(adding))
     return model.eval()
 
