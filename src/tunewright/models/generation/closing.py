@@ -16,8 +16,8 @@ import numpy as np
 
 from tunewright.core.errors import ModelError
 
-_TOKENS = 12
-"""Tried from each state."""
+_TOKENS, _CLOSING, _LONGEST = 12, 8, 2
+"""Tokens tried from each state: of all, of those that close most, and of the longest."""
 _MOST = 2000
 """Tokens of a way at most."""
 _CLOSERS = '}]",:0e. \n'
@@ -81,27 +81,30 @@ class Closing:
 
     def _state(self, matcher: Any, token: int, seen: Counter[bytes]) -> _State:
         """A state with the tokens that are worth a look behind it, best first."""
-        seen[bytes(matcher.compute_bitmask())] += 1
+        here = bytes(matcher.compute_bitmask())
         rest = []
-        for follower in self._tried(matcher):
+        for follower in self._tried(matcher, seen[here]):
             after = matcher.deep_copy()
             if after.consume_token(follower):
                 been = seen[bytes(after.compute_bitmask())]
                 rank = int(self._ranks_v[follower])
                 order = (not after.is_accepting(), self._blank(follower), been, rank)
                 rest.append((order, follower, after))
+        seen[here] += 1
         return _State(matcher, token, sorted(rest, key=lambda found: found[0]))
 
-    def _tried(self, matcher: Any) -> list[int]:
-        """Tokens that are worth a look, of all that may follow."""
+    def _tried(self, matcher: Any, turn: int) -> list[int]:
+        """Tokens that are worth a look, of all that may follow; others with each turn."""
         bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
         mask_v = np.unpackbits(bits, bitorder="little")[: self._words].astype(bool)
         allowed = np.flatnonzero(mask_v & (self._lengths_v > 0))
         if len(allowed) <= _TOKENS:
             return [int(token) for token in allowed]
-        closing = allowed[np.argsort(self._ranks_v[allowed], kind="stable")[: _TOKENS - 3]]
-        longest = allowed[np.argsort(-self._lengths_v[allowed], kind="stable")[:3]]
-        return [int(token) for token in dict.fromkeys([*closing, *longest])]
+        closing = allowed[np.argsort(self._ranks_v[allowed], kind="stable")[:_CLOSING]]
+        lengths = np.argsort(self._lengths_v[allowed], kind="stable")
+        others = [allowed[lengths[(turn * _TOKENS + n) % len(allowed)]] for n in range(_TOKENS)]
+        longest = allowed[lengths[-_LONGEST:]]
+        return [int(token) for token in dict.fromkeys([*closing, *longest, *others])]
 
     def _blank(self, token: int) -> bool:
         return not (self._pieces[token] or b"").strip()

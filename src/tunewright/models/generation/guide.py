@@ -62,7 +62,7 @@ class _Vocabulary:
 
     def _longest_first(self, rest: bytes) -> list[int]:
         """Tokens of a text, each as long as it can be; the end where none goes on."""
-        found = []
+        found: list[int] = []
         while rest:
             starts = (rest[:length] for length in range(min(len(rest), self._most), 0, -1))
             token = next((self._numbers[s] for s in starts if s in self._numbers), None)
