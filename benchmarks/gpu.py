@@ -187,7 +187,7 @@ def job_of(
         "batch_size": args.batch_size,
         "epochs": 1,
         "warmup_steps": min(4, args.rows // args.batch_size - 1),
-        "threads": 2 if args.toy else 8,
+        "threads": 1 if args.toy else 8,
         "lora_r": LORA_RANK,
         "device": "cpu" if args.toy else "cuda",
         "options": options,

@@ -22,6 +22,9 @@ from typing import Any
 IGNORED = -100
 """The label of a token that is not trained."""
 
+LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+"""All linear layers of a block; PEFT wants them by name where only some blocks get adapters."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

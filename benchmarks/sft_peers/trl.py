@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sft_peers.meter import Job, Meter, fill_adapters, run, trainable
+from benchmarks.sft_peers.meter import LLAMA_LINEAR, Job, Meter, fill_adapters, run, trainable
 
 PACKAGES = ["trl", "transformers", "peft", "accelerate", "torch"]
 
@@ -71,7 +71,7 @@ def _adapters(job: Job) -> Any:
     return LoraConfig(
         r=job.lora_r,
         lora_alpha=job.lora_alpha,
-        target_modules="all-linear",
+        target_modules="all-linear" if job.layers is None else LLAMA_LINEAR,
         layers_to_transform=None if job.layers is None else list(range(depth - job.layers, depth)),
         task_type="CAUSAL_LM",
     )

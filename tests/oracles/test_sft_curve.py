@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchmarks.sft_peers.meter import Job, Meter, fill_adapters
+from benchmarks.sft_peers.meter import LLAMA_LINEAR, Job, Meter, fill_adapters
 from benchmarks.sft_peers.tunewright import train
 
 ROWS, BATCH, RATE = 48, 4, 3e-3
@@ -93,7 +93,7 @@ def twin(given: Job) -> list[float]:
         config = LoraConfig(
             r=given.lora_r,
             lora_alpha=given.lora_alpha,
-            target_modules="all-linear",
+            target_modules="all-linear" if given.layers is None else LLAMA_LINEAR,
             layers_to_transform=top,
         )
         model = get_peft_model(model, config)
