@@ -1,16 +1,22 @@
-# make demo       install into .venv and run the main job on the bundled sample
-# make test       lint, types, tests (what the continuous integration runs)
-# make test-slow  the tests that take longer than half a minute each
+# make demo            install into .venv and run the main job on the bundled sample
+# make demo-generate   the same for a model that writes: a small one, trained from random weights
+# make test            lint, types, tests (what the continuous integration runs)
+# make test-slow       the tests that take longer than half a minute each
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo demo-generate test test-slow lint format clean
 
 demo: $(VENV)/demo-installed
 	@mkdir -p demo
 	@test -f demo/tunewright.yaml || $(BIN)/tunewright init --sample support_desk --out demo/tunewright.yaml
 	$(BIN)/tunewright run demo/tunewright.yaml
+
+demo-generate: $(VENV)/demo-installed
+	@mkdir -p demo-generate
+	@test -f demo-generate/tunewright.yaml || $(BIN)/tunewright init --sample support_actions --out demo-generate/tunewright.yaml
+	$(BIN)/tunewright run demo-generate/tunewright.yaml
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n 2
@@ -28,7 +34,7 @@ format: $(VENV)/dev-installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf demo demo-generate build dist .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -38,6 +38,14 @@ def new_model(
     vocab_size: Annotated[
         int | None, typer.Option("--vocab_size", "--vocab-size", help="The most tokens.")
     ] = None,
+    words_end_at: Annotated[
+        str,
+        typer.Option(
+            "--words_end_at",
+            "--words-end-at",
+            help="No token goes across punctuation, or only none across white_space.",
+        ),
+    ] = "punctuation",
     max_length: Annotated[
         int | None, typer.Option("--max_length", "--max-length", help="The most tokens of a row.")
     ] = None,
@@ -63,6 +71,7 @@ def new_model(
             hidden_size=hidden_size,
             heads=heads,
             vocab_size=vocab_size,
+            words_end_at=words_end_at,
             max_length=max_length,
             seed=seed,
             schema=schema,

@@ -27,6 +27,7 @@ class NewModelOptions:
     hidden_size: int | None = None
     heads: int | None = None
     vocab_size: int | None = None
+    words_end_at: str = "punctuation"
     max_length: int | None = None
     seed: int = 0
     schema: str | None = None
@@ -69,6 +70,7 @@ def config_of(options: NewModelOptions) -> FreshModelConfig:
     values = {
         "architecture": architecture_named(options.architecture),
         "size": size_named(options.size),
+        "words_end_at": options.words_end_at,
         "seed": options.seed,
         **{name: value for name, value in given.items() if value is not None},
     }
