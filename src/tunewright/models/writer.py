@@ -10,7 +10,10 @@ alone and whatever the family does to them (softcapping, scales, biases) is done
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -45,6 +48,8 @@ class Sequences:
     states_btd: Tensor | None = None
     """States that enter block `depth`, in place of the ids."""
     depth: int = 0
+    lengths: tuple[int, ...] = ()
+    """Real tokens of each of the rows that lie side by side in `input_ids_bt`."""
     places_n: Tensor
     """Where a token is predicted that is learned: b * T + t, int64."""
     targets_n: Tensor
@@ -167,6 +172,59 @@ class Writer(Trainable):
         self._picking.bare = False
         return self._run(inputs)[0]
 
+    @cached_property
+    @torch.no_grad()
+    def packs(self) -> bool:
+        """Whether rows that stand one behind the other, with positions that begin anew, do not see
+        each other. Families that count positions by themselves, or mix tokens otherwise than by
+        attention, do not pack."""
+        if self.two_sequences:
+            return False
+        rows = [self._ids(2, 7), self._ids(5, 9)]
+        positions_bt = torch.cat([torch.arange(len(row)) for row in rows])[None]
+        asked = {
+            "input_ids": torch.cat(rows)[None],
+            "position_ids": positions_bt.to(rows[0].device),
+        }
+        with self._whole_logits():
+            try:
+                alone = torch.cat([self.model(input_ids=row[None]).logits[0] for row in rows])
+                together = self.model(**asked, use_cache=False).logits[0]
+            except (RuntimeError, TypeError, ValueError):
+                return False
+        return _alike(together, alone)
+
+    @torch.no_grad()
+    def runs_from(self, depth: int) -> bool:
+        """Whether running on from the states that enter block `depth` gives what running at once
+        gives."""
+        if self.two_sequences or not 0 < depth < self.depth:
+            return False
+        ids_bt = torch.stack([self._ids(2, 8), self._ids(7, 13)])
+        with self._whole_logits():
+            try:
+                whole = self.model(input_ids=ids_bt, use_cache=False).logits
+                states, _ = layers.states_at(self.backbone, [depth], ids_bt, None)
+                parts = self._picking(self._tail(depth)(states[depth], None))
+            except (RuntimeError, TypeError, ValueError, AttributeError, StopIteration):
+                return False
+        return _alike(parts, whole)
+
+    def _ids(self, first: int, end: int) -> Tensor:
+        words = int(self.head.weight.shape[0])
+        return torch.arange(first, end, device=self.head.weight.device).remainder(words)
+
+    @contextmanager
+    def _whole_logits(self) -> Iterator[None]:
+        """The model without dropout, giving the logits of every position."""
+        was_training = self.model.training
+        self.model.eval()
+        self._picking.places_n, self._picking.bare = None, False
+        try:
+            yield
+        finally:
+            self.model.train(was_training)
+
     def plain_model(self) -> Any:
         """The model as transformers knows it, with the present weights and its head in place."""
         self.model.set_output_embeddings(self._picking.head)
@@ -215,9 +273,15 @@ class Writer(Trainable):
             hidden = self.model(**asked).logits
             self._picking.bare = False
             logits = self.model(**asked).logits.float()
+        except RuntimeError:  # something as wide as the vocabulary is added to them, as in BART
+            return False
         finally:
             self.model.train(was_training)
         if hidden.shape[-1] != self.head.weight.shape[1]:
             return False
-        own = self.head(hidden).float()
-        return bool((own - logits).abs().max() <= _SAME * logits.abs().max().clamp_min(1.0))
+        return _alike(self.head(hidden), logits)
+
+
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    furthest = (found.float() - expected.float()).abs().max()
+    return bool(furthest <= _SAME * expected.float().abs().max().clamp_min(1.0))
