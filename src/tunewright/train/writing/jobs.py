@@ -14,9 +14,10 @@ from tunewright.core.files import write_json
 from tunewright.core.usage import reset_peak_memory
 from tunewright.data.contents import ContentDataset
 from tunewright.data.split import nested_order
+from tunewright.models.adapters import factor_names, join_adapters
 from tunewright.models.writer import Writer
 from tunewright.train.engine import MICRO_BATCH_TOKENS, train
-from tunewright.train.member import DivergedError, Judge, Member
+from tunewright.train.member import DivergedError, Judge, Member, check_runs_here
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.writing.stream import WritingStream, judge_losses
 from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
@@ -34,6 +35,8 @@ class TrainWriters(JobHandler):
         reset_peak_memory()
         workspace = WritingWorkspace.of(context, WritingSpec(**payload["workspace"]))
         trials = [Trial(**values) for values in payload["trials"]]
+        for trial in trials:
+            check_runs_here(trial)
         found = []
         for number, (trial, horizon) in enumerate(zip(trials, payload["horizons"], strict=True)):
             tell = partial(_tell, context.emit, number, len(trials))
@@ -85,12 +88,12 @@ def prepare_writer(
         precision=workspace.numerics.precision,
     )
     values = trial.recipe.phase.hyperparameters
-    depth = member.lowest_trained_layer
+    depth = member.starts_from
     stored = workspace.can_store(depth)
     if depth > 0 and workspace.spec.store and not stored and not workspace.chat.two_sequences:
         text = "this model cannot be cut below a block, so nothing is reused between epochs"
         workspace.context.emit(Notice(text=text, level="warning"))
-    source = workspace.source(packed=_packs(workspace, trial), depth=depth if stored else 0)
+    source = workspace.source(packed=_packs(workspace, trial, member), depth=depth if stored else 0)
     stream = WritingStream(
         source=source,
         pieces=rows.of_examples(fit),
@@ -128,27 +131,41 @@ def average(
     workspace: WritingWorkspace, trials: Sequence[Trial]
 ) -> tuple[Member, WritingStream, Judge | None]:
     """A member that holds the mean of the trials' judged weights, which differ in the seed alone:
-    a uniform soup (Wortsman et al. 2022)."""
+    a uniform soup (Wortsman et al. 2022).
+
+    Of low-rank adapters it is the mean of the updates, not of their factors (`join_adapters`).
+    """
     member, stream, judge = prepare_writer(workspace, trials[0])
+    factors = factor_names(member.model) if len(trials) > 1 else set()
+    kept: list[dict[str, torch.Tensor]] = []
     total: dict[str, torch.Tensor] = {}
     for trial in trials:
         member.folder = workspace.layout.trial(trial.id)
         member.load_judged()
-        for name, weight in member.weights().items():
-            share = weight.detach().double() / len(trials)
+        weights = member.weights()
+        kept.append({name: weights[name].detach().clone() for name in weights.keys() & factors})
+        for name in weights.keys() - factors:
+            share = weights[name].detach().double() / len(trials)
             total[name] = share if name not in total else total[name] + share
     with torch.no_grad():
-        for name, weight in member.weights().items():
-            weight.copy_(total[name])
+        for name, weight in total.items():
+            member.weights()[name].copy_(weight)
+    if factors:
+        join_adapters(member.model, kept)
     return member, stream, judge
 
 
-def _packs(workspace: WritingWorkspace, trial: Trial) -> bool:
+def _packs(workspace: WritingWorkspace, trial: Trial, member: Member) -> bool:
     """Whether rows are packed: on a GPU, unless the recipe says otherwise."""
     chosen = trial.recipe.phase.hyperparameters.packing
-    if workspace.chat.two_sequences:
+    wanted = workspace.device.type == "cuda" if chosen is None else chosen
+    assert isinstance(member.model, Writer)
+    if wanted and not member.model.packs:
+        if chosen:
+            text = "rows of this model are not packed: they would see each other"
+            workspace.context.emit(Notice(text=text, level="warning"))
         return False
-    return workspace.device.type == "cuda" if chosen is None else chosen
+    return wanted
 
 
 def _tell(emit: Callable[[Event], None], number: int, count: int, event: Event) -> None:

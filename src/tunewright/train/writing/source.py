@@ -48,6 +48,7 @@ class PaddedSource:
     def inputs(self, rows: np.ndarray) -> Sequences:
         read = [self._read(int(row)) for row in rows]
         ids_bt, _ = padded(read, self.pad_id)
+        lengths = tuple(len(ids) for ids in read)
         source: dict[str, Tensor | None] = {}
         if self.rows.source is not None:
             read = [self.rows.source.of_row(int(row)) for row in rows]
@@ -55,6 +56,7 @@ class PaddedSource:
             source = {"source_ids_bs": source_ids_bs, "source_mask_bs": source_mask_bs}
         return Sequences(
             input_ids_bt=ids_bt,
+            lengths=lengths,
             **self._learned(rows, ids_bt.shape[1]),
             **source,  # type: ignore[arg-type]
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,14 +20,16 @@ from tunewright.core.hashing import hash_value
 from tunewright.data.contents import ContentDataset, load_contents
 from tunewright.data.dataset import FIT
 from tunewright.models.chat import ChatModel, load_chat_model
-from tunewright.models.layers import states_at, tail_matches
+from tunewright.models.layers import states_at
 from tunewright.models.resolve import ResolvedModel, resolve_model
+from tunewright.models.writer import Writer
 from tunewright.models.writing import load_writing_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.store import Draft, Store
 from tunewright.tasks.generate.config import RenderingConfig
 from tunewright.tasks.generate.renderer import Renderer
 from tunewright.train.numerics import Numerics
+from tunewright.train.processes.ranks import ALONE, Ranks
 from tunewright.train.workspace import REFERENCE_NUMERICS
 from tunewright.train.writing.batches import cut_by_tokens
 from tunewright.train.writing.rows import Ragged, TokenRows, token_rows
@@ -59,6 +61,8 @@ class WritingSpec(Config):
     """`Numerics.as_dict()`, once the calibration has been made."""
     store: bool = True
     """Whether states of the frozen part are kept and reused."""
+    quantization: Literal["4bit", "8bit"] | None = None
+    """In what the frozen base model is kept in memory."""
 
 
 @dataclass
@@ -67,6 +71,8 @@ class WritingWorkspace:
 
     context: Context
     spec: WritingSpec
+    ranks: Ranks = ALONE
+    """The processes of which this one is part."""
 
     @classmethod
     def of(cls, context: Context, spec: WritingSpec) -> WritingWorkspace:
@@ -132,7 +138,10 @@ class WritingWorkspace:
     def _loaded(self) -> tuple[Any, Any]:
         _ = self.numerics
         model, tokenizer = load_writing_model(
-            self.resolved.path, two_sequences=True, device=self.device.type
+            self.resolved.path,
+            two_sequences=True,
+            device=self.device.type,
+            quantization=self.spec.quantization,
         )
         model.requires_grad_(False)
         return model, tokenizer
@@ -141,6 +150,10 @@ class WritingWorkspace:
     def model(self) -> Any:
         """The base model as transformers loads it, frozen; nobody changes it."""
         return self._loaded[0]
+
+    def forget_model(self) -> None:
+        """Let go of the base model; it is loaded again when it is asked for."""
+        self.__dict__.pop("_loaded", None)
 
     @property
     def tokenizer(self) -> Any:
@@ -163,7 +176,8 @@ class WritingWorkspace:
     @cached_property
     def store(self) -> Store:
         store = Store(self.layout.store)
-        store.clear_drafts()
+        if self.ranks.leads:
+            store.clear_drafts()
         return store
 
     @cached_property
@@ -183,7 +197,9 @@ class WritingWorkspace:
             draft.save("example", made.example)
             draft.save("outcomes", np.array([made.outcomes.get(n, 0) for n in OUTCOMES]))
 
-        entry = self.store.get("rows", self._rows_origin, build)
+        entry = self.ranks.first(
+            f"rows-{self.rows_hash}", lambda: self.store.get("rows", self._rows_origin, build)
+        )
 
         def part(name: str) -> Ragged:
             return Ragged(values=entry.array(name), offsets=entry.array(f"{name}_offsets"))
@@ -217,7 +233,7 @@ class WritingWorkspace:
             return False
         key = f"tail-{self.resolved.content_hash}-{depth}"
         if key not in self.context.warm:
-            self.context.warm[key] = tail_matches(self.model.base_model, depth)
+            self.context.warm[key] = Writer(self.model).runs_from(depth)
         return bool(self.context.warm[key])
 
     def states(self, depth: int) -> Ragged:
@@ -233,7 +249,11 @@ class WritingWorkspace:
             self._fill(kept, offsets, depth)
             kept.flush()  # type: ignore[attr-defined]  # a memmap
 
-        self.store.build_missing([("states", made_from)], build, int(offsets[-1]) * dim * 4)
+        need = int(offsets[-1]) * dim * 4
+        self.ranks.first(
+            f"states-{hash_value(made_from)}",
+            lambda: self.store.build_missing([("states", made_from)], build, need),
+        )
         return Ragged(values=self.store.entry("states", made_from).array("states"), offsets=offsets)
 
     def _fill(self, kept: np.ndarray, offsets: np.ndarray, depth: int) -> None:
