@@ -7,29 +7,27 @@ buckets of equal length. Further ones are hyper-parameters of the product.
 
 from __future__ import annotations
 
-import json
 import tempfile
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.given import trial_of, usual_tokens, workspace_of
 from benchmarks.sft_peers.meter import Job, Meter, fill_adapters, run, trainable
-from tunewright.core.hashing import hash_bytes
 from tunewright.models.writer import Sequences
 from tunewright.objectives.base import Batch
+from tunewright.train.recipe import StrategySpec
 from tunewright.train.writing.rows import Ragged, TokenRows
+from tunewright.train.writing.source import StoredSource
 from tunewright.train.writing.stream import WritingStream
-from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
-from tunewright.workers.base import Context
 
 PACKAGES = ["tunewright", "transformers", "peft", "accelerate", "torch"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class RowStream(WritingStream):
     """The batches of the product, counted as they are made."""
 
@@ -55,46 +53,37 @@ class RowStream(WritingStream):
         return made
 
 
-class RowWorkspace(WritingWorkspace):
-    """A workspace of rows of token ids, which no renderer has made."""
-
-    @cached_property
-    def rows(self) -> TokenRows:
-        raise RuntimeError("the rows were not given")
-
-    @property
-    def _rows_origin(self) -> dict[str, Any]:
-        return {"rows": hash_bytes(self.rows.ids.values.tobytes()), "model": self.spec.model}
-
-
 def train(job: Job, meter: Meter) -> dict[str, Any]:
-    from tunewright.train.engine import MICRO_BATCH_TOKENS
     from tunewright.train.engine import train as run_engine
+    from tunewright.train.writing.jobs import prepare_writer
 
     losses: list[float] = []
     options = dict(job.options)
     kept, in_order = options.pop("store", False), options.pop("in_order", False)
+    micro_batch_tokens = options.pop("micro_batch_tokens", None)
+    rows = read(job)
     with tempfile.TemporaryDirectory() as folder:
-        workspace = workspace_of(job, Path(folder), kept)
-        member = member_of(job, workspace, options)
-        meter.begin()
-        depth = member.lowest_trained_layer
-        if kept and not workspace.can_store(depth):
-            raise RuntimeError(f"states below block {depth} cannot be stored")
-        packed = bool(options.get("packing", job.device == "cuda"))
-        stream = RowStream(
-            source=workspace.source(packed=packed, depth=depth if kept else 0),
-            pieces=np.arange(len(workspace.rows)),
+        workspace = workspace_of(
+            Path(job.model),
+            Path(folder),
             batch_size=job.batch_size,
-            accumulation_steps=member.values.gradient_accumulation_steps,
-            seed=0,
-            device=torch.device(job.device),
-            micro_batch_tokens=options.pop("micro_batch_tokens", MICRO_BATCH_TOKENS),
-            rows=workspace.rows,
-            meter=meter,
-            in_order=in_order,
+            tokens=usual_tokens(rows),
+            threads=job.threads,
+            store=kept,
         )
-        run_engine([member], stream, None, Ear(member, meter, job.device, losses))
+        workspace.give(rows, len(rows))
+        assert workspace.model is not None  # is loaded now, and not when the clock runs
+        meter.begin()
+        member, stream, judge = prepare_writer(workspace, trial_of(*recipe(job, options)))
+        if job.same_start:
+            fill_adapters(member.model)
+        if kept and not isinstance(stream.source, StoredSource):
+            raise RuntimeError("the states of the frozen part cannot be stored")
+        own: dict[str, Any] = {f.name: getattr(stream, f.name) for f in fields(stream)}
+        if micro_batch_tokens is not None:
+            own["micro_batch_tokens"] = micro_batch_tokens
+        counted = RowStream(**own, rows=rows, meter=meter, in_order=in_order)
+        run_engine([member], counted, judge, Ear(member, meter, job.device, losses))
     return meter.result(
         PACKAGES,
         trainable=trainable(member.model),
@@ -140,87 +129,19 @@ def read(job: Job) -> TokenRows:
     )
 
 
-def workspace_of(job: Job, folder: Path, kept: bool) -> WritingWorkspace:
-    """The product's workspace, its model loaded; arithmetic as its calibration chose, in float32
-    on a CPU."""
-    from tunewright.models.chat import load_chat_model
-    from tunewright.train.numerics import calibrate
-
-    rows = read(job)
-    shape = json.loads((Path(job.model) / "config.json").read_text(encoding="utf-8"))
-    numerics = calibrate(
-        dim=shape["hidden_size"],
-        heads=shape["num_attention_heads"],
-        batch=job.batch_size,
-        tokens=int(np.median(rows.lengths)),
-        threads=job.threads,
-        precision="float32",
-    )
-    spec = WritingSpec(
-        data="benchmark",
-        model=job.model,
-        folder=str(folder),
-        max_length=load_chat_model(Path(job.model)).max_length,
-        numerics={**numerics.as_dict(), "lanes": 1},
-        store=kept,
-    )
-    workspace = RowWorkspace(Context(study=folder, emit=lambda event: None), spec)
-    workspace.rows = rows
-    assert workspace.model is not None  # is loaded now, and not when the clock runs
-    return workspace
-
-
-def member_of(job: Job, workspace: WritingWorkspace, options: dict[str, Any]) -> Any:
-    """The trial at its start, as `prepare_writer` makes it."""
-    from accelerate import Accelerator
-
-    from tunewright.models.writer import Writer
-    from tunewright.train.member import Member
-
-    values = {name: value for name, value in options.items() if name != "micro_batch_tokens"}
-    member = Member(
-        trial_of(job, values),
-        Writer(workspace.model),
-        workspace.model,
-        workspace.context.study / "trial",
-        Accelerator(cpu=job.device == "cpu"),
-        precision=workspace.numerics.precision,
-    )
-    if job.same_start:
-        fill_adapters(member.model)
-    return member
-
-
-def trial_of(job: Job, options: dict[str, Any]) -> Any:
-    """The trial that a job describes."""
-    from tunewright.train.recipe import (
-        Hyperparameters,
-        Phase,
-        Recipe,
-        Selection,
-        StrategySpec,
-        Trial,
-    )
-
+def recipe(job: Job, options: dict[str, Any]) -> tuple[StrategySpec, dict[str, Any]]:
+    """Strategy and hyper-parameters that a job describes."""
     if job.lora_r is None:
         strategy = StrategySpec(name="full", settings={"train_embeddings": True})
     else:
         lora = {"lora_r": job.lora_r, "lora_alpha": job.lora_alpha, "layers": job.layers}
         strategy = StrategySpec(name="lora", settings=lora)
-    values = Hyperparameters(
-        learning_rate=job.learning_rate,
-        num_train_epochs=job.epochs,
-        per_device_train_batch_size=job.batch_size,
+    return strategy, {
+        "learning_rate": job.learning_rate,
+        "num_train_epochs": job.epochs,
+        "per_device_train_batch_size": job.batch_size,
         **options,
-    )
-    phase = Phase(objective="next_token", strategy=strategy, hyperparameters=values)
-    return Trial(
-        recipe=Recipe(model="benchmark", phase=phase),
-        selection=Selection(),
-        seed=0,
-        data="benchmark",
-        numerics="benchmark",
-    )
+    }
 
 
 if __name__ == "__main__":
