@@ -50,8 +50,9 @@ def _run_project(
 ) -> RunResult:
     with _placed_in(project), LiveProgress(quiet=as_json) as progress:
         result = project.run(until=stage, minutes=minutes, listener=progress.listener())
-        described, labels = project.config.label_descriptions, result.stages["data"]["labels"]
-        refuse_unknown_labels(described, labels)  # a whole run finds out when it needs them
+        labels = result.stages["data"].get("labels")
+        if labels is not None:  # a whole run finds out when it needs them
+            refuse_unknown_labels(project.config.label_descriptions, labels)
         return result
 
 
@@ -117,9 +118,8 @@ def _show_data(data: dict[str, Any]) -> None:
     parts.append(f"{data['test']:,} test (sealed)")
     whole, left = data["rows_in_files"], data["rows_not_drawn"]
     sample = f"; {left:,} of the {whole:,} rows in the files not drawn" if left else ""
-    console.print(
-        f"{data['rows_read']:,} rows read: {', '.join(parts)}; {len(data['labels'])} labels{sample}"
-    )
+    labels = f"; {len(data['labels'])} labels" if "labels" in data else ""
+    console.print(f"{data['rows_read']:,} rows read: {', '.join(parts)}{labels}{sample}")
     for reason, count in data["rejected"].items():
         console.print(f"  {count:,} not used: {reason.replace('_', ' ')}", style="yellow")
     console.print()

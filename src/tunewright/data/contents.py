@@ -22,6 +22,7 @@ from tunewright.data.content import (
     Conversation,
     Document,
     Message,
+    Similar,
 )
 from tunewright.data.dataset import (
     EXAMPLES_FILE,
@@ -37,6 +38,7 @@ from tunewright.data.dataset import (
 )
 from tunewright.data.example import Source
 from tunewright.data.json_text import JsonProblemError, parse_json, write_json_text
+from tunewright.data.schemas.base import Schema
 
 _ID_DIGITS = 16
 _HELD = {"content_hash", "seed", "dev", "folds"}
@@ -45,6 +47,11 @@ _KINDS: dict[str, type[Content]] = {
 }
 KINDS: tuple[type[Content], ...] = tuple(_KINDS.values())
 """The kinds of content that a model can learn to write."""
+
+
+def can_be_written(schema: type[Schema]) -> bool:
+    """Whether rows of a schema have one answer each, or are running text."""
+    return schema.task == "generate" and issubclass(schema.holds[0], (*KINDS, Similar))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

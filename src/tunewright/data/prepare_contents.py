@@ -32,6 +32,7 @@ from tunewright.data.dataset import REJECTED_FILE
 from tunewright.data.dividing import key_of_example
 from tunewright.data.example import Example, Rejected
 from tunewright.data.file_rows import FileRows
+from tunewright.data.json_text import write_json_text
 from tunewright.data.parting import (
     Fewest,
     Held,
@@ -73,7 +74,8 @@ class Asked(Example):
 
 
 class PrepareContents(JobHandler):
-    """Payload: `data` (the configuration), `folder` (of the project), `seed`."""
+    """Payload: `data` (the configuration), `folder` (of the project), `seed`, and `columns` (kept
+    with each row besides the slices, for metrics that need them)."""
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         config = DataConfig(**payload["data"])
@@ -82,7 +84,8 @@ class PrepareContents(JobHandler):
         leave = bool(payload.get("allow_network", False))
 
         def read(paths: str | list[str], name: str, tell: Callable[[int], None]) -> ReadResult:
-            return _Reading(config, seed).read(paths, name, base, tell, allow_network=leave)
+            kept = list(payload.get("columns", ()))
+            return _Reading(config, seed, kept).read(paths, name, base, tell, allow_network=leave)
 
         rows = read_parts(config, read, context.emit)
         rows.train, copies = without_copies(rows.train, rows.dev, key_of_example)
@@ -142,8 +145,9 @@ def _content(example: Example) -> Content:
 class _Reading:
     """The files of one split while they are read."""
 
-    def __init__(self, config: DataConfig, seed: int) -> None:
+    def __init__(self, config: DataConfig, seed: int, kept: list[str]) -> None:
         self._config = config
+        self._kept = kept
         self._schema: Schema = schema_of(config)
         self._seed = seed
         self._ids: Counter[str] = Counter()
@@ -202,6 +206,7 @@ class _Reading:
         named = {self._config.group: "group", self._config.time: "time"}
         wanted = {column: field for column, field in named.items() if column is not None}
         wanted |= dict.fromkeys(self._config.slices, "slices")
+        wanted |= dict.fromkeys(self._kept, "decision.metric_settings")
         return self._schema.required_columns() | wanted
 
     def _rows(self, files: FileRows, paths: Any) -> Iterator[Asked | Rejected]:
@@ -245,6 +250,10 @@ class _Reading:
                 raise TypeError(f"the column {shown(name)} holds {problem}") from problem
             if text:
                 found[name] = text
+        for name in self._kept:
+            value = record.values.get(name)
+            if value is not None:
+                found[name] = value if isinstance(value, str) else write_json_text(value)
         return found
 
 

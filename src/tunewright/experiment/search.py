@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
@@ -50,6 +50,8 @@ class SearchSpace:
     """Blocks of the model; strategies that do not fit it are left out."""
     usual_rate: float = DEFAULT_LEARNING_RATE
     """Learning rate that is taken where the sweep tells no other one apart from it."""
+    objective: Literal["supervised", "next_token"] = "supervised"
+    """What is minimised."""
 
     def strategies(self) -> list[StrategySpec]:
         """The strategies that this model supports."""
@@ -59,7 +61,8 @@ class SearchSpace:
         """A recipe with these hyper-parameters over the fixed ones."""
         strategy = changes.pop("strategy")
         values = self.config.fixed.model_copy(update=changes)
-        return Recipe(model=self.model, phase=Phase(strategy=strategy, hyperparameters=values))
+        phase = Phase(objective=self.objective, strategy=strategy, hyperparameters=values)
+        return Recipe(model=self.model, phase=phase)
 
 
 @dataclass(slots=True)

@@ -82,7 +82,7 @@ def estimate(
         ),
     ]
     if training is not None and space is not None:
-        lines += _training(training, space, size, calibration)
+        lines += training_estimates(training, space, size, calibration)
     lines.append(
         Estimate(
             step="test",
@@ -94,9 +94,10 @@ def estimate(
     return lines
 
 
-def _training(
+def training_estimates(
     training: TrainingConfig, space: SearchSpace, size: Size, calibration: dict[str, Any]
 ) -> list[Estimate]:
+    """One estimate for each stage that trains; arguments as of `estimate`."""
     rates = [rate["seconds_per_token"] for rate in calibration["training"]]
     epoch = size.train_rows * size.tokens_per_row * (1 + _SCORING_SHARE) * size.holdouts
     mean, highest = sum(rates) / len(rates), max(rates)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import yaml
 
-from tunewright.core.errors import ConfigError, DataError, ModelError
+from tunewright.core.errors import ConfigError, DataError, ModelError, nearest
 from tunewright.core.files import write_text
 from tunewright.data.config import CLASSIFICATION
 from tunewright.data.paths import resolve_paths
@@ -23,11 +23,18 @@ from tunewright.workers.base import Job, Worker
 from tunewright.workers.in_process import InProcessWorker
 from tunewright.workers.process import ProcessWorker
 from tunewright.workers.supervised import SupervisedWorker
-from tunewright.workflow.config import ProjectConfig, load_project_config
+from tunewright.workflow.config import (
+    DEFAULT_CANDIDATES,
+    GENERATE,
+    ProjectConfig,
+    load_project_config,
+)
 from tunewright.workflow.faults import explained, stage_fault
 from tunewright.workflow.results import Difference, RunResult, Verdict
 from tunewright.workflow.session import Listener, Session, known_stage, run_stage
 
+PLAN = "plan"
+"""The stage after which a run's time budget is remembered."""
 _LOCK_SECONDS = 0.5
 """Longer than `tunewright status` holds the lock to see whether anyone has it."""
 
@@ -102,29 +109,24 @@ class Project:
         Raises:
             TunewrightError: with the exit code that the command line would end with.
         """
-        from tunewright.workflow.stages import PLAN, STAGE_NAMES, STAGES
+        from tunewright.workflow.stage_table import stages_of
 
         self._refuse_other_tasks()
-        if until is not None and until not in STAGE_NAMES:
-            from tunewright.core.errors import nearest
-
-            near = nearest(until, STAGE_NAMES)
-            raise ConfigError(
-                f"there is no stage called '{until}'",
-                expected=", ".join(STAGE_NAMES),
-                fix=f"did you mean '{near}'?" if near else None,
-            )
+        stages = stages_of(self.config.task)
+        _refuse_unknown_stage(until, [stage.name for stage in stages])
         with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
             session.until = until
             self.layout.remove_drafts()
             self._write_lock_file(session)  # first, since it finds out whether every input is there
             if fresh:
                 self._forget(session)
-            for stage in STAGES:
+            for stage in stages:
                 run_stage(session, stage)
+                if stage.name == PLAN and session.writes:
+                    self._write_lock_file(session)  # with what suits the model and the answers
                 if stage.name == until:
                     break
-                if stage is PLAN:
+                if stage.name == PLAN:
                     session.ledger.record_minutes(minutes)
             return self._result(session)
 
@@ -198,15 +200,15 @@ class Project:
         minutes: float | None = None,
         gate: bool = False,
     ) -> Iterator[Session]:
-        from tunewright.candidates import CANDIDATES
         from tunewright.strategies import STRATEGIES
+        from tunewright.workflow.config import candidates_of
 
         layout = self.layout
         self.refuse_foreign_study()
         with FileLock(layout.root / "run.lock").hold(_LOCK_SECONDS):
             ledger = Ledger(layout.ledger, fault=stage_fault)
             worker = self._worker(ledger, in_process)
-            CANDIDATES.freeze()
+            candidates_of(self.config.task).freeze()
             STRATEGIES.freeze()
             try:
                 with explained(layout, gate=gate):
@@ -239,8 +241,8 @@ class Project:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _refuse_other_tasks(self) -> None:
-        """Candidates and training exist for texts with labels; rows of every task can be worked
-        on."""
+        """Candidates and training exist for labels and for written answers; rows of every task can
+        be worked on."""
         task, schema = self.config.task, self.config.data.row_schema
         if task == "classify" and schema != CLASSIFICATION:
             raise ConfigError(
@@ -249,14 +251,31 @@ class Project:
                 field="data.row_schema",
                 fix="say `task: generate`, `tag` or `retrieve`; or name `text:` and `label:`",
             )
-        if task == "classify":
+        if task == GENERATE:
+            self._refuse_unwritten(schema)
+        if task in DEFAULT_CANDIDATES:
             return
         raise ConfigError(
             f"there are no runs for `task: {task}` yet",
             file=self.file,
             field="task",
-            expected="task: classify",
+            expected=" or ".join(f"task: {known}" for known in DEFAULT_CANDIDATES),
             fix="`tunewright check`, `show`, `clean`, `convert` and `split` work on these rows",
+        )
+
+    def _refuse_unwritten(self, schema: str) -> None:
+        """A study of written answers needs rows that have one each."""
+        from tunewright.data.contents import can_be_written
+        from tunewright.data.schemas import SCHEMAS
+
+        if can_be_written(SCHEMAS.get(schema)):
+            return
+        raise ConfigError(
+            f"{schema} rows do not have one answer each that could be written",
+            file=self.file,
+            field="data.row_schema",
+            expected="messages, alpaca, prompt_completion, text, ... (docs/schemas.md)",
+            fix="`tunewright convert` writes them in another layout, where they can be read so",
         )
 
     def _refuse_missing_study(self) -> None:
@@ -267,10 +286,10 @@ class Project:
 
     def _replay(self, session: Session) -> None:
         """Take every stage's result from the ledger."""
-        from tunewright.workflow.stages import STAGES
+        from tunewright.workflow.stage_table import stages_of
         from tunewright.workflow.verify import refuse_removed_openings
 
-        for stage in STAGES:
+        for stage in stages_of(self.config.task):
             refuse_removed_openings(session)
             if not known_stage(session, stage):
                 raise ConfigError(
@@ -286,7 +305,7 @@ class Project:
 
         with_hashes = {
             "tunewright": __version__,
-            "project": self.config.resolved(),
+            "project": self._decided(session).resolved(),
             "files": file_hashes(
                 self.config.data, self.folder, allow_network=self.config.allow_network
             ),
@@ -294,6 +313,15 @@ class Project:
         }
         text = yaml.safe_dump(with_hashes, sort_keys=False, allow_unicode=True)
         write_text(self.layout.lock_file, "# Every default filled in, every input hashed.\n" + text)
+
+    def _decided(self, session: Session) -> ProjectConfig:
+        """The configuration with what follows from model and data, once both have been seen."""
+        if not session.writes or PLAN not in session.results:
+            return self.config
+        from tunewright.workflow.generate.training import usual_of
+
+        decided = {"decision": session.decision, "training": usual_of(session)}
+        return self.config.model_copy(update=decided)
 
     def _result(self, session: Session) -> RunResult:
         layout = session.layout
@@ -306,6 +334,16 @@ class Project:
             model=layout.model if "verdict" in session.results else None,
             stages={name: dict(result) for name, result in session.results.items()},
             warnings=tuple(session.warnings),
+        )
+
+
+def _refuse_unknown_stage(until: str | None, names: list[str]) -> None:
+    if until is not None and until not in names:
+        near = nearest(until, names)
+        raise ConfigError(
+            f"there is no stage called '{until}'",
+            expected=", ".join(names),
+            fix=f"did you mean '{near}'?" if near else None,
         )
 
 

@@ -12,12 +12,14 @@ from typing import Any
 from tunewright.core.errors import StoppedError
 from tunewright.core.events import Event, Notice
 from tunewright.core.hashing import hash_value
-from tunewright.data.dataset import Dataset, load_dataset
+from tunewright.data.contents import ContentDataset, load_contents
+from tunewright.data.dataset import Dataset, Divided, load_dataset
+from tunewright.decide.config import AUTO, DecisionConfig, metric_for_words
 from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
 from tunewright.workers.base import Job, Worker
-from tunewright.workflow.config import ProjectConfig
+from tunewright.workflow.config import GENERATE, ProjectConfig
 
 _LAST_LONG_STAGE = "final"
 _FORMAT = 2
@@ -97,15 +99,25 @@ class Session:
     def workspace(self, *, numerics: bool = True) -> dict[str, Any]:
         """The specification from which the worker builds its workspace."""
         calibrated = self.results.get("calibrate")
-        return {
+        shared = {
             "data": self.results["data"]["content_hash"],
-            "task": self.config.task,
             "model": self.config.model,
             "folder": str(self.folder),
             "allow_network": self.config.allow_network,
             "max_length": self.config.max_length,
             "numerics": calibrated["numerics"] if calibrated and numerics else None,
             "store": self.config.store,
+        }
+        if not self.writes:
+            return {**shared, "task": self.config.task}
+        from tunewright.workflow.rendering import template_source  # which knows projects
+
+        rendering = self.config.rendering
+        return {
+            **shared,
+            "rendering": rendering.model_dump(mode="json"),
+            "template_source": template_source(rendering, self.folder),
+            "quantization": self.config.quantization,
         }
 
     @property
@@ -123,10 +135,34 @@ class Session:
         """The base model, found and checked; its weights are loaded in the worker alone."""
         return resolve_model(self.config.model, self.folder, self.config.allow_network)
 
+    @property
+    def writes(self) -> bool:
+        """Whether the study is about answers that are written."""
+        return self.config.task == GENERATE
+
     @cached_property
     def dataset(self) -> Dataset:
-        """The prepared examples."""
+        """The prepared examples of a study with labels."""
         return load_dataset(self.layout.data, self.results["data"]["content_hash"])
+
+    @cached_property
+    def contents(self) -> ContentDataset:
+        """The prepared rows of a study whose answers are written."""
+        return load_contents(self.layout.data, self.results["data"]["content_hash"])
+
+    @property
+    def divided(self) -> Divided:
+        """The prepared rows, whatever they are."""
+        return self.contents if self.writes else self.dataset
+
+    @property
+    def decision(self) -> DecisionConfig:
+        """How the winner is chosen, with the metric that suits the answers where none is named."""
+        config = self.config.decision
+        words = self.results["data"].get("median_answer_words")
+        if config.metric != AUTO or words is None:
+            return config
+        return config.model_copy(update={"metric": metric_for_words(int(words))})
 
     def learned_from(self) -> dict[str, Any]:
         """What every answer and score depends on: the rows, the base model, the arithmetic.
@@ -135,12 +171,17 @@ class Session:
         a file, a column shown, or a strategy timed.
         """
         calibrated = self.results["calibrate"]
-        return {
+        found = {
             "rows": self.results["data"]["content_hash"],
             "model": calibrated["model_hash"],
             "max_length": calibrated["max_length"],
             "numerics": self.numerics,
         }
+        if self.writes:
+            found["renderer"] = calibrated["renderer"]
+            found["on_too_long"] = self.config.rendering.on_too_long
+            found["quantization"] = self.config.quantization
+        return found
 
     def key_of(self, *stages: str) -> dict[str, str]:
         """Keys of earlier stages, for the inputs of a later one."""

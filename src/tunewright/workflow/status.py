@@ -13,7 +13,7 @@ from tunewright.study.lock import FileLock
 from tunewright.workflow.faults import explained, stage_fault
 from tunewright.workflow.project import Project
 from tunewright.workflow.session import Session, known_stage
-from tunewright.workflow.stages import STAGES
+from tunewright.workflow.stage_table import stages_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ def read_status(project: Project) -> StudyStatus:
     running = FileLock(layout.root / "run.lock").holder()
     return StudyStatus(
         study=layout.root,
-        stages=_stages(done, known, at_work=running is not None),
+        stages=_stages(project, done, known, at_work=running is not None),
         trials=trials,
         incidents=incidents,
         bytes=_bytes(layout.root),
@@ -90,10 +90,12 @@ def read_status(project: Project) -> StudyStatus:
     )
 
 
-def _stages(done: dict[str, float], known: set[str], *, at_work: bool) -> tuple[StageStatus, ...]:
+def _stages(
+    project: Project, done: dict[str, float], known: set[str], *, at_work: bool
+) -> tuple[StageStatus, ...]:
     """Every stage; the first that is not done is the one at work, if anyone is."""
     found = []
-    for stage in STAGES:
+    for stage in stages_of(project.config.task):
         state: Literal["done", "running", "open", "outdated"]
         if stage.name in done:
             state = "done"
@@ -120,7 +122,7 @@ def _stages_done(project: Project, ledger: Ledger) -> dict[str, float]:
         minutes=ledger.minutes(),
     )
     done: dict[str, float] = {}
-    for stage in STAGES:
+    for stage in stages_of(project.config.task):
         try:
             if not known_stage(session, stage):
                 break

@@ -34,8 +34,8 @@ from tunewright.workflow.session import Session
 from tunewright.workflow.stages.evidence import compute, curve_parts, gather
 from tunewright.workflow.stages.test import choices_hash
 from tunewright.workflow.stages.training import (
-    evaluator_of,
     judged_run,
+    label_evaluator,
     planned_training,
     search_seed,
 )
@@ -263,7 +263,7 @@ class _Rescored:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        return evaluator_of(self._session, memory=self._memory, train=_train_nothing)
+        return label_evaluator(self._session, memory=self._memory, train=_train_nothing)
 
     def _logits(self, trials: Sequence[str], epochs: int) -> np.ndarray | None:
         """Dev logits [n, classes] of a run to the last epoch, or None where they are gone.

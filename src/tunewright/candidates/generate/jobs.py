@@ -21,7 +21,7 @@ from tunewright.core.usage import Meter
 from tunewright.data.content import Content
 from tunewright.data.dataset import FIT
 from tunewright.models.generation.config import GenerationConfig
-from tunewright.models.writing import load_writing_model
+from tunewright.models.released import load_release
 from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
 from tunewright.workers.base import Context, JobHandler
 
@@ -62,6 +62,8 @@ class ReleaseTextCandidate(JobHandler):
         dataset = workspace.dataset
         candidate = _build(payload)
         setting = _setting(workspace, payload, (0, 1, len(dataset.test)))
+        if type(candidate).prompts:
+            _ = workspace.model  # loaded once for all candidates, so it is nobody's cost
         meter = Meter()
         candidate.fit(dataset.fit.contents, setting)
         made = meter.usage()
@@ -98,7 +100,7 @@ class AnswerWithModel(JobHandler):
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
         workspace = WritingWorkspace.of(context, WritingSpec(**payload["workspace"]))
         root = workspace.layout.root
-        model, tokenizer = _tuned(workspace, root / payload["model"])
+        model, tokenizer = tuned_model(workspace, root / payload["model"])
         asker = Asker(
             model,
             tokenizer,
@@ -116,10 +118,16 @@ class AnswerWithModel(JobHandler):
         return {"answers": payload["answers"], "answered": usage, **_tokens(said)}
 
 
-def _tuned(workspace: WritingWorkspace, folder: Path) -> tuple[Any, Any]:
-    """The model of a released folder, computed as the base model is."""
+def tuned_model(workspace: WritingWorkspace, folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a released folder, computed as the base model is."""
     _ = workspace.numerics
-    return load_writing_model(folder, two_sequences=True, device=workspace.device.type)
+    found = load_release(
+        folder,
+        Path(workspace.spec.folder),
+        allow_network=workspace.spec.allow_network,
+        device=workspace.device.type,
+    )
+    return found.model, found.tokenizer
 
 
 def _unanswered(contents: Sequence[Content]) -> list[Content]:

@@ -66,10 +66,10 @@ def _run(session: Session) -> dict[str, Any]:
         session.ledger.record_answers(payload["id"], session.keys["candidates"], "dev", answers)
         score = metric.score(targets, probabilities.argmax(1), len(dataset.labels))
         entries.append({**payload, "dev_score": score, "usage": result["usage"]})
-    return {"candidates": entries, "finalists": _finalists(entries)}
+    return {"candidates": entries, "finalists": finalists_of(entries)}
 
 
-def _finalists(entries: list[dict[str, Any]]) -> list[str]:
+def finalists_of(entries: list[dict[str, Any]]) -> list[str]:
     """Who is scored on the test set: the best variant of each candidate, by dev."""
     best: dict[str, dict[str, Any]] = {}
     for entry in entries:

@@ -13,7 +13,8 @@ from tunewright.data.paths import DataFile, resolve_paths
 from tunewright.data.sealed import SEALED_FILE
 from tunewright.workflow.session import Session, Stage
 
-_HANDLER = "tunewright.data.prepare:PrepareData"
+_LABELLED = "tunewright.data.prepare:PrepareData"
+_WRITTEN = "tunewright.data.prepare_contents:PrepareContents"
 
 
 def file_hashes(data: DataConfig, folder: Path, *, allow_network: bool = False) -> dict[str, str]:
@@ -42,19 +43,22 @@ def _hash(file: DataFile) -> str:
 
 
 def _inputs(session: Session) -> Any:
-    return {
+    found = {
         "data": session.config.data.model_dump(mode="json"),
         "files": file_hashes(
             session.config.data, session.folder, allow_network=session.config.allow_network
         ),
         "seed": session.config.seed,
     }
+    return {**found, "columns": session.config.metric_columns} if session.writes else found
 
 
 def _run(session: Session) -> dict[str, Any]:
+    own = {"columns": session.config.metric_columns} if session.writes else {}
     found = session.job(
-        _HANDLER,
+        _WRITTEN if session.writes else _LABELLED,
         {
+            **own,
             "data": session.config.data.model_dump(mode="json"),
             "folder": str(session.folder),
             "seed": session.config.seed,

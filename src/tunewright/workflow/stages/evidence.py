@@ -193,7 +193,7 @@ def _context(session: Session) -> dict[str, Any]:
         "search": results["search"]["entries"],
         "tuning": results["final"]["tuning"],
         **curve_parts(results["curve"]),
-        "test_openings": _openings(session),
+        "test_openings": openings_of(session),
         "incidents": session.ledger.incidents(),
         "warnings": list(session.warnings),
         "environment": describe_environment(),
@@ -218,11 +218,11 @@ def _evidence_inputs(session: Session) -> Any:
         "finalists": {name: final[name] for name in ("finalists", "seeds", "tuning")},
         "decision": session.config.decision.model_dump(mode="json"),
         "slices": session.config.data.slices,
-        "openings": _openings(session),
+        "openings": openings_of(session),
     }
 
 
-def _openings(session: Session) -> int:
+def openings_of(session: Session) -> int:
     """How often this test set has been opened by now, for whatever choices."""
     return len(session.ledger.openings(session.results["data"]["test_hash"]))
 
@@ -266,7 +266,7 @@ def _install_winner(session: Session, winner: str) -> None:
         shutil.copytree(
             session.layout.candidates / winner,
             draft,
-            ignore=shutil.ignore_patterns("*_probabilities.safetensors"),
+            ignore=shutil.ignore_patterns("*_probabilities.safetensors", "*_answers.json"),
         )
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)

@@ -17,8 +17,8 @@ from tunewright.experiment.final import dev_temperature, use_soup
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.training import (
-    evaluator_of,
     judged_run,
+    label_evaluator,
     planned_training,
     train_trials,
     trials_of_final,
@@ -45,7 +45,7 @@ def _run(session: Session) -> dict[str, Any]:
         if tuned is not None:
             record, seeds, tuning = tuned
             records.append(record)
-    _keep_costs(session, records)
+    keep_costs(session, FINAL.name, records)
     folders = [f"candidates/{record['id']}" for record in records] + seeds
     return {
         "finalists": records,
@@ -55,13 +55,13 @@ def _run(session: Session) -> dict[str, Any]:
     }
 
 
-def _keep_costs(session: Session, records: list[dict[str, Any]]) -> None:
+def keep_costs(session: Session, stage: str, records: list[dict[str, Any]]) -> None:
     """Leave the costs as they were measured first, where lost finalists are only made again.
 
     Evidence and verdict stand on them. Another measurement of the same work would be another
     number for the same thing, and could turn a close verdict.
     """
-    earlier = session.ledger.stage(FINAL.name, session.keys[FINAL.name])
+    earlier = session.ledger.stage(stage, session.keys[stage])
     if earlier is None:
         return
     costs = {record["id"]: record["cost"] for record in earlier["result"]["finalists"]}
@@ -76,7 +76,7 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
     for entry in stage["candidates"]:
         if entry["id"] not in stage["finalists"]:
             continue
-        _empty(session, f"candidates/{entry['id']}")
+        empty_folder(session, f"candidates/{entry['id']}")
         released = session.job(
             _RELEASE_CANDIDATE, {**entry, "workspace": session.workspace()}, entry["title"]
         )
@@ -88,11 +88,11 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
             encode_seconds_per_token=calibration["encode_seconds_per_token"],
             threads=calibration["numerics"]["threads"],
         )
-        records.append({**_described(entry), "cost": cost})
+        records.append({**record_of(entry), "cost": cost})
     return records
 
 
-def _empty(session: Session, folder: str) -> None:
+def empty_folder(session: Session, folder: str) -> None:
     """Another project file, or a run that was killed, may have left files of its own there."""
     path = session.layout.root / folder
     with writing(path):
@@ -100,7 +100,8 @@ def _empty(session: Session, folder: str) -> None:
             shutil.rmtree(path)
 
 
-def _described(entry: dict[str, Any]) -> dict[str, Any]:
+def record_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """What the evidence says of a candidate, without its cost."""
     names = ("id", "candidate", "kind", "title", "settings")
     return {name: entry[name] for name in names}
 
@@ -117,16 +118,16 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] 
     soup = _soup_on_dev(session, recipe)
     scores = [entry["score"] for entry in session.results["curve"]["full_size"]]
     averaged = use_soup(config, soup, scores)
-    trials, training = _train_all(session, trials_of_final(session, recipe))
+    trials, training = train_all(session, trials_of_final(session, recipe))
     if not trials:
         session.warnings.append("no seed of the final recipe could be trained, so nothing is tuned")
         return None
-    _empty(session, f"candidates/{TUNE}")
+    empty_folder(session, f"candidates/{TUNE}")
     released = session.job(
         f"{_TRIALS}:ReleaseTuned",
         {
             "workspace": session.workspace(),
-            "trials": _plain(trials if averaged else trials[:1]),
+            "trials": plain_trials(trials if averaged else trials[:1]),
             "temperature": temperature,
             "folder": f"candidates/{TUNE}",
         },
@@ -168,7 +169,7 @@ def _dev_answers(session: Session, recipe: Recipe) -> float:
     from tunewright.candidates.answers import to_answers
     from tunewright.evaluate.calibration import softmax
 
-    evaluator = evaluator_of(session)
+    evaluator = label_evaluator(session)
     run = judged_run(session, recipe)
     evaluator.score(run)
     logits = evaluator.logits(run)
@@ -197,13 +198,13 @@ def _soup_on_dev(session: Session, recipe: Recipe) -> float | None:
     full = session.results["curve"].get("full_size", [])
     if len(full) < 2:
         return None
-    dataset, evaluator = session.dataset, evaluator_of(session)
+    dataset, evaluator = session.dataset, label_evaluator(session)
     seeds = [evaluator.restored(Run(recipe=recipe, seed=entry["seed"])) for entry in full]
     answers = np.full(len(dataset.fit), -1, dtype=np.int64)
     for trials in zip(*seeds, strict=True):  # of one holdout
         found = session.job(
             f"{_TRIALS}:ScoreSoup",
-            {"workspace": session.workspace(), "trials": _plain(trials)},
+            {"workspace": session.workspace(), "trials": plain_trials(trials)},
             "averaging the seeds",
         )
         answers[found["rows"]] = found["answers"]
@@ -212,11 +213,12 @@ def _soup_on_dev(session: Session, recipe: Recipe) -> float | None:
     return metric.score(dataset.fit.targets[rows], answers[rows], len(dataset.labels))
 
 
-def _plain(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def plain_trials(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Trials as a job is given them."""
     return [trial.model_dump(mode="json") for trial in trials]
 
 
-def _train_all(session: Session, trials: list[Trial]) -> tuple[list[Trial], dict[str, float]]:
+def train_all(session: Session, trials: list[Trial]) -> tuple[list[Trial], dict[str, float]]:
     """Train the seeds; returns those that did not fail, and what they cost together."""
     total = {"cpu_seconds": 0.0, "wall_seconds": 0.0, "peak_memory_bytes": 0.0}
     trained = []
@@ -239,7 +241,7 @@ def _answer_with_seeds(session: Session, trials: list[Trial]) -> list[str]:
     folders = []
     for number, trial in enumerate(trials):
         folder = f"candidates/{TUNE}-seed-{number}"
-        _empty(session, folder)
+        empty_folder(session, folder)
         session.job(
             f"{_TRIALS}:AnswerTest",
             {

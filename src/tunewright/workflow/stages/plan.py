@@ -12,10 +12,10 @@ from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.candidates import candidate_payloads
 from tunewright.workflow.stages.search import search_space, tunes
 
-_EXPECTED_DISCORDANCE = 0.1
+EXPECTED_DISCORDANCE = 0.1
 """Share of items on which two good candidates differ, before anything is known of them."""
 
-_BUDGET_SHARE = 0.85
+BUDGET_SHARE = 0.85
 """Of the person's time that is planned for; the rest is for what the estimate has wrong."""
 
 
@@ -57,12 +57,12 @@ def _run(session: Session) -> dict[str, Any]:
 
     notes: list[str] = []
     if session.minutes is not None and tunes(session):
-        budget = _BUDGET_SHARE * 60 * session.minutes - session.elapsed_seconds
+        budget = BUDGET_SHARE * 60 * session.minutes - session.elapsed_seconds
         training, notes = fit_to_seconds(
             training, lambda t: sum(line.seconds for line in lines_of(t)), budget
         )
     lines = lines_of(training)
-    power = power_statement(size.test_rows, _EXPECTED_DISCORDANCE, session.config.decision)
+    power = power_statement(size.test_rows, EXPECTED_DISCORDANCE, session.config.decision)
     return {
         "training": training.model_dump(mode="json", exclude_unset=True),
         "steps": [line.as_dict() for line in lines],

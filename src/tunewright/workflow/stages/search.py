@@ -14,6 +14,8 @@ from tunewright.experiment.search import (
     default_batch_size,
     default_epochs,
 )
+from tunewright.experiment.usual import usual_for
+from tunewright.experiment.writing import STOPS_BY
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.training import (
@@ -35,18 +37,30 @@ def search_space(session: Session, training: TrainingConfig) -> SearchSpace:
     """The open choices, with the defaults that depend on the data filled in."""
     epochs = training.choices("num_train_epochs") if _epochs_given(training) else None
     rows = smallest_training(session)
+    calibrated = session.results["calibrate"]
+    if session.writes:
+        usual = usual_for(random_weights=calibrated["random_weights"], rows=rows)
+        return SearchSpace(
+            config=training,
+            model=calibrated["model_hash"],
+            epochs=[int(str(e)) for e in epochs] if epochs else usual.epochs,
+            batch_sizes=batch_sizes(training, rows),
+            depth=calibrated["depth"],
+            usual_rate=usual.learning_rate,
+            objective="next_token",
+        )
     return SearchSpace(
         config=training,
-        model=session.results["calibrate"]["model_hash"],
+        model=calibrated["model_hash"],
         epochs=[int(str(e)) for e in epochs] if epochs else default_epochs(rows),
         batch_sizes=batch_sizes(training, rows),
-        depth=session.results["calibrate"]["depth"],
+        depth=calibrated["depth"],
     )
 
 
 def smallest_training(session: Session) -> int:
     """Rows that a trial of the search learns from."""
-    return min(len(fit) for _, fit, _ in session.dataset.holdouts)
+    return min(len(fit) for _, fit, _ in session.divided.holdouts)
 
 
 def batch_sizes(training: TrainingConfig, rows: int) -> list[int]:
@@ -66,10 +80,11 @@ def _inputs(session: Session) -> Any:
     if not tunes(session):
         return None
     plan = session.results["plan"]
+    metric = STOPS_BY if session.writes else session.config.decision.metric
     return {
         **session.learned_from(),
         "training": {n: plan["training"].get(n) for n in ("fixed", "search")},
-        "metric": session.config.decision.metric,
+        "metric": metric,
         "seed": session.config.seed,
     }
 

@@ -8,13 +8,21 @@ from typing import Any
 from tunewright.core.seeds import derive_seed
 from tunewright.experiment.config import TrainingConfig
 from tunewright.experiment.curve import curve_trials
-from tunewright.experiment.evaluator import Evaluator, Run, TrainTrials, TrialMemory
+from tunewright.experiment.evaluator import (
+    Evaluator,
+    Run,
+    RunEvaluator,
+    TrainTrials,
+    TrialMemory,
+)
 from tunewright.experiment.final import final_trials
+from tunewright.experiment.writing import STOPS_BY, WritingEvaluator
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workers.base import WorkerDiedError
 from tunewright.workflow.session import Session
 
 _TRAIN_TRIALS = "tunewright.experiment.trials:TrainTrials"
+_TRAIN_WRITERS = "tunewright.train.writing.jobs:TrainWriters"
 
 
 def planned_training(session: Session) -> TrainingConfig:
@@ -34,7 +42,7 @@ def judged_run(session: Session, recipe: Recipe) -> Run:
 
 def evaluator_of(
     session: Session, *, memory: TrialMemory | None = None, train: TrainTrials | None = None
-) -> Evaluator:
+) -> RunEvaluator:
     """Scores recipes of this study.
 
     Args:
@@ -46,14 +54,29 @@ def evaluator_of(
     def in_worker(trials: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
         return train_trials(session, [t for t, _ in trials], [horizon for _, horizon in trials])
 
+    kept = session.ledger if memory is None else memory
+    trained = in_worker if train is None else train
+    if session.writes:
+        return WritingEvaluator(
+            session.contents, session.layout, kept, trained, numerics=session.numerics
+        )
     return Evaluator(
         session.dataset,
         session.config.decision.metric,
         session.layout,
-        session.ledger if memory is None else memory,
-        in_worker if train is None else train,
+        kept,
+        trained,
         numerics=session.numerics,
     )
+
+
+def label_evaluator(
+    session: Session, *, memory: TrialMemory | None = None, train: TrainTrials | None = None
+) -> Evaluator:
+    """As `evaluator_of`, of a study with labels."""
+    found = evaluator_of(session, memory=memory, train=train)
+    assert isinstance(found, Evaluator)
+    return found
 
 
 def train_trials(
@@ -87,11 +110,12 @@ def _killed(death: WorkerDiedError) -> dict[str, Any]:
 def _train_together(
     session: Session, trials: Sequence[Trial], horizons: Sequence[int | None]
 ) -> list[dict[str, Any]]:
+    metric = {} if session.writes else {"metric": session.config.decision.metric}
     result = session.job(
-        _TRAIN_TRIALS,
+        _TRAIN_WRITERS if session.writes else _TRAIN_TRIALS,
         {
             "workspace": session.workspace(),
-            "metric": session.config.decision.metric,
+            **metric,
             "trials": [trial.model_dump(mode="json") for trial in trials],
             "horizons": list(horizons),
         },
@@ -120,9 +144,9 @@ def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
     """The seeds of the chosen recipe that the stage `final` trains."""
     return final_trials(
         recipe,
-        session.dataset,
+        session.divided,
         planned_training(session).final,
         search_seed(session),
         numerics=session.numerics,
-        metric=session.config.decision.metric,
+        metric=STOPS_BY if session.writes else session.config.decision.metric,
     )
