@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -86,6 +87,9 @@ class ProjectConfig(Config):
         "max_seq_len": "max_length",
         "num_threads": "threads",
         "random_seed": "seed",
+        "quantization_bit": "quantization",
+        "quant_bits": "quantization",
+        "quantize": "quantization",
     }
 
     task: TaskName = "classify"
@@ -123,10 +127,21 @@ class ProjectConfig(Config):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the factors in training; `auto` takes bfloat16 where it is measured to be
     faster. Everything that is stored, scored or shipped is computed in float32."""
+    quantization: Literal["4bit", "8bit"] | None = None
+    """In what the frozen base model of a writer is kept in memory, on a GPU: `4bit` or `8bit`."""
     store: bool = True
     """Whether states of the frozen part of the model are kept on disk and reused."""
     study: str = "study"
     """Folder for everything the run makes, relative to the project file."""
+
+    @property
+    def metric_columns(self) -> list[str]:
+        """Columns that metrics of written answers need besides a question and an answer."""
+        told = [self.decision.metric_settings, *(s.settings for s in self.decision.secondary)]
+        named = [str(values["table_column"]) for values in told if values.get("table_column")]
+        for values in told:
+            named += re.findall(r"\{([^{}]*)\}", str(values.get("database") or ""))
+        return sorted(set(named))
 
     def resolved(self) -> dict[str, Any]:
         """Plain values with every default filled in; as a project file they mean the same.
@@ -146,6 +161,11 @@ class ProjectConfig(Config):
         if isinstance(values, dict) and values.get("task") == GENERATE:
             return {"candidates": list(DEFAULT_CANDIDATES[GENERATE]), **values}
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bits(cls, values: Any) -> Any:
+        return with_named_bits(values)
 
     @field_validator("candidates", mode="before")
     @classmethod
@@ -179,6 +199,27 @@ class ProjectConfig(Config):
             settings = known.get(spec.name).Settings
             check_settings(settings, spec.settings, info, inside=(place, "settings"))
         return values
+
+
+_BITS = {4: "4bit", 8: "8bit", "4": "4bit", "8": "8bit", "bnb.nf4": "4bit", "bnb.int8": "8bit"}
+
+
+def with_named_bits(values: Any) -> Any:
+    """The peers' ways to say in how many bits a base model is kept: `load_in_4bit: true`, `4`."""
+    if not isinstance(values, dict):
+        return values
+    values = dict(values)
+    for name in ("quantization", "quantization_bit", "quant_bits", "quantize"):
+        held = values.get(name)
+        if isinstance(held, int | str) and not isinstance(held, bool):
+            values[name] = _BITS.get(held, held)
+    for bits in ("4bit", "8bit"):
+        wanted = values.get(f"load_in_{bits}")
+        if isinstance(wanted, bool):
+            del values[f"load_in_{bits}"]
+            if wanted and values.setdefault("quantization", bits) != bits:
+                raise ValueError("the base model is quantised in two ways|keep one of the two")
+    return values
 
 
 def load_project_config(path: Path, notices: list[str]) -> ProjectConfig:
