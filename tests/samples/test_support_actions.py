@@ -22,10 +22,10 @@ from tunewright.samples.support_actions.project import MODEL, project_text
 from tunewright.workflow.config import load_project_config
 
 HASHES = {
-    "train.jsonl": "8c24601c9395c8c0",
-    "dev.jsonl": "b4575f57ac2771fd",
-    "test.jsonl": "efec8b314bf72c79",
-    "actions.schema.json": "264c5edea03bedb6",
+    "train.jsonl": "b6feea01b3c40e47",
+    "dev.jsonl": "45b27d699f49c543",
+    "test.jsonl": "397052b843da7dc8",
+    "actions.schema.json": "45121ffe5351a980",
 }
 
 

@@ -222,7 +222,7 @@ class _Writer:
 
     def _items(self) -> tuple[list[dict[str, Any]], str]:
         lists = self.phrases.lists
-        many = self.rng.choice([1, 1, 2, 2, MOST_ITEMS])
+        many = self.rng.randrange(1, MOST_ITEMS + 1)
         values, said = [], []
         for item in self.rng.sample(list(lists["items"]), many):
             count, words = self._count()
@@ -286,7 +286,7 @@ class _Writer:
             sentences[0] = f"{rng.choice(parts['hello'])}, {sentences[0]}"
         if rng.random() < 0.3:
             sentences.append(rng.choice(parts["thanks"]))
-        if rng.random() < 0.45:
+        if rng.random() < 0.6:
             return ", ".join(sentences)
         return " ".join(f"{self._formal(text)}." for text in sentences)
 

@@ -38,7 +38,7 @@ KEYS = (
 ADDRESS_KEYS = ("number", "street", "city")
 NEVER_FOLLOWING = frozenset({"notify", "reason", "priority"})
 """What is said of a request as a whole, and not of what follows in it."""
-MOST_COUNT, MOST_AMOUNT, MOST_ITEMS = 12, 199, 3
+MOST_COUNT, MOST_AMOUNT, MOST_ITEMS = 12, 199, 2
 
 _HOME = Path(__file__).parent
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
