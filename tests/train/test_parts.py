@@ -13,9 +13,9 @@ from torch import nn
 from tunewright.core.errors import ModelError
 from tunewright.strategies.base import ParameterGroup
 from tunewright.train.checkpoint import load_state, save_state
-from tunewright.train.dropout import DropoutStream, StreamDropout, use_stream
+from tunewright.train.dropout import DropoutStream, StreamDropout, set_dropout, use_stream
 from tunewright.train.numerics import Numerics, calibrate
-from tunewright.train.optimizer import NamedAdamW
+from tunewright.train.optimizers.adamw import NamedAdamW
 from tunewright.train.probe import fit_probe
 from tunewright.train.recipe import Hyperparameters
 
@@ -99,10 +99,11 @@ class TestDropout:
 
     def test_every_dropout_of_a_block_is_replaced(self) -> None:
         block = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.Sequential(nn.Dropout(0.4)))
-        use_stream([block], DropoutStream(1, alone=True), 0.2)
+        set_dropout([block], 0.2)
+        use_stream([block], DropoutStream(1, alone=True))
         rates = [m.p for m in block.modules() if isinstance(m, StreamDropout)]
         assert rates == [0.2, 0.2]
-        use_stream([block], DropoutStream(2, alone=True), None)
+        use_stream([block], DropoutStream(2, alone=True))
         assert [m.p for m in block.modules() if isinstance(m, StreamDropout)] == [0.2, 0.2]
 
 

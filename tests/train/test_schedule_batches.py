@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tunewright.train.batches import epoch_batches, scoring_batches, steps_per_epoch
+from tunewright.train.recipe import Hyperparameters
 from tunewright.train.schedule import Schedule, schedule_for
 
 
@@ -65,7 +66,8 @@ def test_unknown_schedule() -> None:
 
 
 def test_schedule_counts_steps() -> None:
-    found = schedule_for("linear", warmup_ratio=0.1, steps_per_epoch=7, epochs=3, horizon_epochs=1)
+    values = Hyperparameters(lr_scheduler_type="linear", num_train_epochs=3)
+    found = schedule_for(values, steps_per_epoch=7, horizon_epochs=1)
     assert (found.warmup_steps, found.total_steps, found.horizon_steps) == (3, 21, 7)
 
 

@@ -322,7 +322,7 @@ class ArmTraining:
             alone=workspace.numerics.lanes == 1,
         )
         stream = ClassStream(
-            source=rows.source(member.lowest_trained_layer),
+            source=rows.source(member.starts_from),
             data=data,
             batch_size=values.per_device_train_batch_size,
             accumulation_steps=values.gradient_accumulation_steps,

@@ -31,7 +31,7 @@ from tunewright.train.classifying import (
 )
 from tunewright.train.engine import train
 from tunewright.train.lanes import LaneClock, side_by_side
-from tunewright.train.member import DivergedError, Member
+from tunewright.train.member import DivergedError, Member, check_runs_here
 from tunewright.train.probe import LinearProbe
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.source import Source
@@ -53,6 +53,8 @@ class TrainTrials(JobHandler):
         reset_peak_memory()
         workspace = Workspace.of(context, WorkspaceSpec(**payload["workspace"]))
         trials = [Trial(**values) for values in payload["trials"]]
+        for trial in trials:
+            check_runs_here(trial)
         training = _Training(workspace, payload["metric"], trials, payload["horizons"])
         training.make_ready()
         works = [partial(training.train, number) for number in range(len(trials))]
@@ -242,7 +244,7 @@ def _probe(workspace: Workspace, trial: Trial, data: TrainingSet) -> LinearProbe
 
 def _source(workspace: Workspace, member: Member) -> Source:
     """Stored states below the lowest trained block where possible, else the tokens."""
-    depth = member.lowest_trained_layer
+    depth = member.starts_from
     if depth > 0 and workspace.spec.store:
         if workspace.can_store(depth):
             workspace.vectors(FIT, depths=[depth])

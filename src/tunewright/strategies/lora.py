@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from tunewright.core.config import Config
-from tunewright.strategies.base import Strategy
+from tunewright.strategies.base import ParameterGroup, Strategy
 
 if TYPE_CHECKING:
     from tunewright.models.trainable import Trainable
 
 _ADAPTER = "default"
+_B = ".lora_B."
 _TRANSPOSED = ("gpt2", "openai-gpt", "imagegpt")
 """Families whose linear layers keep their weight as [in, out]."""
 
@@ -37,13 +39,17 @@ class LoraSettings(Config):
     """Names of the linear layers inside a block that get an adapter, or `all-linear`."""
     layers: int | None = Field(default=None, ge=1)
     """How many blocks get adapters, counted from the top; all when it is not given."""
+    loraplus_lr_ratio: float = Field(default=1.0, ge=1)
+    """Learning rate of the B matrices over that of all else (LoRA+); 16 is usual."""
 
 
 class Lora(Strategy):
     """W + (alpha / r) B A with W frozen and B = 0 at the start (Hu et al. 2021).
 
     Relations: learns less and forgets less than `full` at the same rate; it wants a learning rate
-    about ten times as large. With `layers` it can start from stored states like `top_layers`.
+    about ten times as large. With `layers` it can start from stored states like `top_layers`. With
+    `loraplus_lr_ratio` the B matrices, which start at zero, move faster than the A matrices
+    (Hayou et al. 2024, LoRA+).
     """
 
     Settings = LoraSettings
@@ -69,6 +75,21 @@ class Lora(Strategy):
             fan_in_fan_out=model.backbone.config.model_type in _TRANSPOSED,
         )
         inject_adapter_in_model(config, model.backbone, adapter_name=_ADAPTER)
+
+    def parameter_groups(self, model: Trainable) -> list[ParameterGroup]:
+        groups = super().parameter_groups(model)
+        ratio = self.settings.loraplus_lr_ratio
+        if ratio == 1.0:
+            return groups
+        return [
+            replace(
+                group,
+                parameters={n: p for n, p in group.parameters.items() if (_B in n) == faster},
+                learning_rate_scale=ratio if faster else 1.0,
+            )
+            for group in groups
+            for faster in (False, True)
+        ]
 
     def _targets(self, model: Trainable) -> list[str]:
         """Full names of the layers to adapt, so that nothing outside the blocks is touched."""

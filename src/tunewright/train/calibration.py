@@ -29,7 +29,7 @@ from tunewright.train.recipe import (
     Trial,
     fitting_strategies,
 )
-from tunewright.train.schedule import schedule_for
+from tunewright.train.schedule import Schedule
 from tunewright.train.source import Source, StateSource
 from tunewright.train.workspace import Workspace, WorkspaceSpec
 from tunewright.workers.base import Context, JobHandler
@@ -181,9 +181,7 @@ def _training_rate(
         device=torch.device("cpu"),
     )
     timed = list(stream.steps(0, 0))
-    schedule = schedule_for(
-        "constant", warmup_ratio=0, steps_per_epoch=99, epochs=1, horizon_epochs=1
-    )
+    schedule = Schedule(kind="constant", warmup_steps=0, total_steps=99, horizon_steps=99)
     before = torch.get_rng_state()
     for member in members:
         member.step(timed[0], 0, schedule)

@@ -7,7 +7,8 @@ stream that is seeded anew for every step, so that a continued run draws the sam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,6 +51,10 @@ class DropoutStream:
         numbers = np.frombuffer(self._rng.bytes(2 * count), dtype=np.uint16)
         return torch.from_numpy(numbers >= round(probability * _LEVELS)).view(shape)
 
+    def uniform(self, shape: torch.Size) -> Tensor:
+        """Numbers between -1 and 1, float32."""
+        return torch.from_numpy(self._rng.random(tuple(shape), dtype=np.float32)) * 2.0 - 1.0
+
 
 class StreamDropout(nn.Module):
     """Inverted dropout (Srivastava et al. 2014) whose numbers come from a `DropoutStream`."""
@@ -67,21 +72,51 @@ class StreamDropout(nn.Module):
         return values * mask * (1.0 / (1.0 - self.p))
 
 
-def use_stream(
-    blocks: Iterable[nn.Module], stream: DropoutStream, probability: float | None
-) -> None:
-    """Put stream dropout in place of torch's in `blocks`.
+def use_stream(parts: Iterable[nn.Module], stream: DropoutStream) -> None:
+    """Put stream dropout in place of torch's in the trained parts; each keeps its probability."""
+    for part in parts:
+        for module in list(part.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.Dropout):
+                    setattr(module, name, StreamDropout(child.p, stream))
+
+
+def set_dropout(parts: Iterable[nn.Module], probability: float) -> None:
+    """Give every dropout in the trained parts one probability, that of adapters excepted.
+
+    Families keep it in modules, in plain numbers beside them (`attention_dropout` of Llama), or
+    read it from the configuration in each forward (Falcon). Layers that are left out as a whole
+    (`layerdrop` of BART) are another thing: that is switched off where the probability is 0, and
+    otherwise left as it is.
 
     Args:
-        blocks: the trained blocks.
-        stream: where the numbers come from.
-        probability: for every dropout in them; each keeps its own when it is None.
+        parts: the trained modules of a model that shares none with others.
+        probability: between 0 and 1.
     """
-    for block in blocks:
-        for path, module in list(block.named_modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, nn.Dropout | StreamDropout):
-                    p = probability
-                    if p is None or path.endswith("lora_dropout"):
-                        p = child.p
-                    setattr(module, name, StreamDropout(p, stream))
+    from transformers import PreTrainedModel
+
+    changed: dict[int, Any] = {}
+    for part in parts:
+        for path, module in part.named_modules():
+            if path.endswith("lora_dropout") or ".lora_dropout." in f"{path}.":
+                continue
+            if isinstance(module, nn.Dropout | StreamDropout):
+                module.p = probability
+            _set_numbers(module, probability)
+            own = getattr(module, "config", None)
+            # The configuration of a model is written beside its weights, so it stays as it is.
+            if own is not None and not isinstance(module, PreTrainedModel):
+                if id(own) not in changed:
+                    changed[id(own)] = copy.copy(own)
+                    _set_numbers(changed[id(own)], probability)
+                module.config = changed[id(own)]
+
+
+def _set_numbers(holder: Any, probability: float) -> None:
+    for name, value in list(vars(holder).items()):
+        if "drop" not in name or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not any(part in name for part in ("layerdrop", "drop_path")):
+            setattr(holder, name, probability)
+        elif probability == 0.0:
+            setattr(holder, name, 0.0)

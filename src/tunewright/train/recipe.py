@@ -17,6 +17,15 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 """What a hyper-parameter may be, for one fixed value as for each of those that are searched."""
 
 
+_SAME_NAMES = {
+    "adamw": "adamw_torch_fused",
+    "adamw_torch": "adamw_torch_fused",
+    "adamw_bnb_8bit": "adamw_8bit",
+    "constant_with_warmup": "constant",
+    "wsd": "warmup_stable_decay",
+}
+
+
 class StrategySpec(Config):
     """A strategy by name, with its settings. In YAML a bare name stands for its defaults."""
 
@@ -71,6 +80,13 @@ class Hyperparameters(Config):
         "grad_accumulation": "gradient_accumulation_steps",
         "lr_scheduler": "lr_scheduler_type",
         "scheduler": "lr_scheduler_type",
+        "optimizer": "optim",
+        "num_warmup_steps": "warmup_steps",
+        "lr_warmup_steps": "warmup_steps",
+        "warmup_fraction": "warmup_ratio",
+        "lr_warmup_fraction": "warmup_ratio",
+        "cosine_min_lr_ratio": "min_lr_rate",
+        "noisy_embedding_alpha": "neftune_noise_alpha",
         "label_smoothing": "label_smoothing_factor",
         "max_gradient_norm": "max_grad_norm",
         "gradient_clipping": "max_grad_norm",
@@ -93,13 +109,27 @@ class Hyperparameters(Config):
     packing: bool | None = None
     """Whether rows stand one behind the other instead of side by side; chosen by the device when
     not given. For models that write."""
-    lr_scheduler_type: Literal["warmup_stable_decay", "linear", "cosine", "constant"] = (
-        "warmup_stable_decay"
+    optim: Literal["adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor"] = (
+        "adamw_torch_fused"
     )
+    """The optimiser. Those in eight bits need an NVIDIA GPU and the package bitsandbytes; adafactor
+    needs the least memory (Shazeer and Stern 2018)."""
+    lr_scheduler_type: Literal[
+        "warmup_stable_decay",
+        "linear",
+        "cosine",
+        "cosine_with_min_lr",
+        "inverse_sqrt",
+        "constant",
+    ] = "warmup_stable_decay"
     """How the learning rate falls after the warm-up. `warmup_stable_decay` stays at the peak and
     falls over the second half; a trial with it can be judged early and trained on later."""
     warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps of all epochs over which the learning rate rises from zero."""
+    warmup_steps: int | None = Field(default=None, ge=0)
+    """Optimiser steps over which it rises, in place of `warmup_ratio`."""
+    min_lr_rate: float = Field(default=0.1, ge=0, le=1)
+    """Share of the peak at which `cosine_with_min_lr` ends."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled weight decay (AdamW); biases and norms are left out."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -111,13 +141,30 @@ class Hyperparameters(Config):
     max_grad_norm: float = Field(default=1.0, ge=0)
     """Gradients are scaled down to this norm over all weights; 0 leaves them."""
     dropout: Dropout | None = None
-    """Dropout in the trained blocks; the model's own when it is not given."""
+    """Dropout in the trained blocks, inside attention too; the model's own when it is not given,
+    none at all at 0."""
+    neftune_noise_alpha: float | None = Field(default=None, gt=0)
+    """Uniform noise on the input embeddings in training, of at most alpha / sqrt(tokens x width)
+    (Jain et al. 2023, NEFTune; 5 is usual); none when it is not given."""
     label_smoothing_factor: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""
     early_stopping_patience: int | None = Field(default=None, ge=1)
     """Stop after so many epochs without a better dev score; never when it is not given."""
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Judge and keep the exponential moving average of the weights, with this decay for each step;
+    the weights themselves when it is not given."""
+    spike_rollback: bool | None = None
+    """Whether a training that goes wrong goes back to its last good step. It takes the memory of
+    the trained weights and their optimiser once more. When it is not given: where the trained
+    weights are at most a quarter of the model's, or four million."""
     head_init: Literal["probe", "random"] = "probe"
     """Start of the head: the linear probe (Kumar et al. 2022, LP-FT) or random numbers."""
+
+    @field_validator("optim", "lr_scheduler_type", mode="before")
+    @classmethod
+    def _respelled(cls, name: Any) -> Any:
+        """Hugging Face has several names for one thing; each has one here."""
+        return _SAME_NAMES.get(name, name) if isinstance(name, str) else name
 
 
 class Phase(Config):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunewright.train.recipe import Hyperparameters
 
 DECAY_SHARE = 0.5
 """Share of the steps over which `warmup_stable_decay` falls to zero. A fifth is enough for long
 pre-training (Haegele et al. 2024); over a few epochs on small data half was better
 (docs/LOG.md)."""
+
+ROOT_STEPS = 10_000
+"""After so many steps `inverse_sqrt` is at 0.71 where there was no warm-up; otherwise after as many
+as the warm-up had."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,8 +24,10 @@ class Schedule:
     """Factor on the peak learning rate at each optimiser step.
 
     It rises linearly over `warmup_steps`. Then it stays (`constant`), falls linearly to zero
-    (`linear`), falls along half a cosine (`cosine`), or stays and falls linearly to zero over the
-    second half of the steps up to the horizon (`warmup_stable_decay`, Hu et al. 2024).
+    (`linear`), falls along half a cosine to zero (`cosine`) or to `min_lr_rate`
+    (`cosine_with_min_lr`), falls as one over the root of the step (`inverse_sqrt`, Vaswani et al.
+    2017), or stays and falls linearly to zero over the second half of the steps up to the horizon
+    (`warmup_stable_decay`, Hu et al. 2024).
     """
 
     kind: str
@@ -26,6 +36,8 @@ class Schedule:
     """Steps of all epochs."""
     horizon_steps: int
     """Steps after which the trial is judged this time; `total_steps` at the end."""
+    min_lr_rate: float = 0.0
+    """Where `cosine_with_min_lr` ends."""
 
     @property
     def branch_step(self) -> int:
@@ -54,8 +66,13 @@ class Schedule:
             return 1.0
         if self.kind == "linear":
             return max(0.0, 1.0 - share)
-        if self.kind == "cosine":
-            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+        if self.kind in ("cosine", "cosine_with_min_lr"):
+            least = self.min_lr_rate if self.kind == "cosine_with_min_lr" else 0.0
+            fallen = 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+            return least + (1.0 - least) * fallen
+        if self.kind == "inverse_sqrt":
+            scale = self.warmup_steps or ROOT_STEPS
+            return 1.0 / math.sqrt((step - self.warmup_steps + scale) / scale)
         raise ValueError(f"unknown schedule '{self.kind}'")
 
     @property
@@ -71,14 +88,14 @@ def depends_on_horizon(kind: str) -> bool:
     return kind == "warmup_stable_decay"
 
 
-def schedule_for(
-    kind: str, *, warmup_ratio: float, steps_per_epoch: int, epochs: int, horizon_epochs: int
-) -> Schedule:
-    """The schedule of a trial that is judged after `horizon_epochs` of its `epochs`."""
-    total = steps_per_epoch * epochs
+def schedule_for(values: Hyperparameters, *, steps_per_epoch: int, horizon_epochs: int) -> Schedule:
+    """The schedule of a trial that is judged after `horizon_epochs` of its epochs."""
+    total = steps_per_epoch * values.num_train_epochs
+    warmup = values.warmup_steps
     return Schedule(
-        kind=kind,
-        warmup_steps=math.ceil(warmup_ratio * total),
+        kind=values.lr_scheduler_type,
+        warmup_steps=math.ceil(values.warmup_ratio * total) if warmup is None else warmup,
         total_steps=total,
         horizon_steps=steps_per_epoch * horizon_epochs,
+        min_lr_rate=values.min_lr_rate,
     )
