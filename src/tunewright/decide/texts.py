@@ -90,6 +90,19 @@ class TextStudy:
         return {f.test.id: self._scored(f.test, self.given.test) for f in self.given.finalists}
 
     @cached_property
+    def comparisons(self) -> dict[tuple[str, str], Comparison]:
+        """Every ordered pair of finalists, corrected."""
+        found, given = self.test, self.given
+        return corrected(
+            {
+                (a, b): self.metric.difference(
+                    found[a], found[b], groups=given.test.groups, settings=given.settings
+                ).named(a, b)
+                for a, b in permutations(found, 2)
+            }
+        )
+
+    @cached_property
     def _secondary(self) -> dict[str, tuple[TextMetric, str | None]]:
         given, found = self.given, {}
         for spec in given.config.secondary:
@@ -159,15 +172,7 @@ def compare_all(
     given: TextEvidenceInput, study: TextStudy | None = None
 ) -> dict[tuple[str, str], Comparison]:
     """Every ordered pair of finalists on the same test items, p corrected over all pairs (Holm)."""
-    study = study or TextStudy(given=given)
-    return corrected(
-        {
-            (a, b): study.metric.difference(
-                study.test[a], study.test[b], groups=given.test.groups, settings=given.settings
-            ).named(a, b)
-            for a, b in permutations([f.test.id for f in given.finalists], 2)
-        }
-    )
+    return (study or TextStudy(given=given)).comparisons
 
 
 def _candidate(

@@ -35,13 +35,27 @@ class Facts:
     @property
     def metric(self) -> str:
         """The score that counts, in words."""
+        if self.writes:
+            return str(self.evidence["metric_info"]["title"])
         name = str(self.evidence["metric"])
         return METRICS.get(name, (name.replace("_", " "), ""))[0]
 
     @property
     def metric_meaning(self) -> str:
         """What that score is."""
+        if self.writes:
+            return str(self.evidence["metric_info"]["meaning"])
         return METRICS.get(self.evidence["metric"], ("", ""))[1]
+
+    @property
+    def writes(self) -> bool:
+        """Whether the candidates write their answers."""
+        return self.evidence["metric_info"] is not None
+
+    @property
+    def right_wrong(self) -> bool:
+        """Whether an item is answered rightly or wrongly, and nothing between."""
+        return not self.writes or bool(self.evidence["metric_info"]["right_wrong"])
 
     @property
     def winner(self) -> str:

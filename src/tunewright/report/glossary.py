@@ -83,12 +83,39 @@ TERMS: dict[str, tuple[str, str]] = {
         "Rows that were sealed away until every choice had been made. Only they count.",
     ),
     "token": ("Token", "A word or a piece of one, as the model reads text."),
+    "perplexity": (
+        "Perplexity",
+        "How surprised a model is by the right answers, for each token: 1 is not at all. Models "
+        "that cut texts into other tokens cannot be compared by it.",
+    ),
+    "unreadable": (
+        "Unreadable",
+        "Answers that the metric could not make anything of: none at all, or no JSON, no number, "
+        "no query that runs, where one was asked for. They count as wrong.",
+    ),
     "trained parameters": (
         "Trained parameters",
         "Weights of the language model that were changed.",
     ),
 }
 """Key to name and meaning."""
+
+LABELS_ONLY = frozenset(
+    {
+        "accuracy",
+        "calibration error",
+        "confidence",
+        "F1",
+        "linear probe",
+        "macro F1",
+        "precision",
+        "recall",
+        "temperature",
+    }
+)
+"""Terms that a page about written answers has no use for."""
+TEXTS_ONLY = frozenset({"perplexity", "unreadable"})
+"""Terms that a page about labels has no use for."""
 
 KINDS: dict[str, tuple[str, str]] = {
     "floor": ("floor", "Needs no language model."),
@@ -103,3 +130,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "tune_and_rag": ("fine-tuned + retrieval", "A trained model that is shown similar examples."),
 }
 """Kind of candidate to its name and meaning."""
+
+TEXT_KINDS: dict[str, tuple[str, str]] = {
+    "zero_shot": ("zero-shot", "The language model as it is, with the input alone."),
+    "few_shot": ("few-shot", "The language model as it is, shown a few training rows first."),
+    "nearest": ("nearest", "Gives the answer of the most similar training row."),
+}
+"""The same where candidates write, as far as it differs."""

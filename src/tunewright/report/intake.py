@@ -37,7 +37,21 @@ _INTERVAL = Shape(
     needed=("low", "high"),
 )
 _SCORES = Shape(
-    fields={"no_answer": 0, "macro": {}, **_numbers("items", "accuracy", "calibration_error")},
+    fields={
+        "no_answer": 0,
+        "macro": {},
+        "secondary": {},
+        **_numbers(
+            "items",
+            "accuracy",
+            "calibration_error",
+            "parse_failures",
+            "parse_failure_rate",
+            "cut_off",
+            "characters",
+            "perplexity",
+        ),
+    },
     needed=("score",),
     parts={"interval": _INTERVAL, "macro": Shape(fields=_numbers("f1"))},
 )
@@ -101,7 +115,9 @@ _DETAILS = Shape(
         "slices": [],
         "slices_sentence": "",
         "disagreements": {},
-        **_numbers("confusion_matrix", "weakest_slice"),
+        "drawn": [],
+        "failures": [],
+        **_numbers("confusion_matrix", "weakest_slice", "item_score", "histogram"),
     },
     parts={
         "classes": Shape(
@@ -113,7 +129,11 @@ _DETAILS = Shape(
         ),
         "slices": _SLICE,
         "disagreements": Shape(
-            fields={"lost": [], "won": [], "lost_count": 0, "won_count": 0, "both_wrong": 0},
+            fields={
+                "lost": [],
+                "won": [],
+                **dict.fromkeys(("lost_count", "won_count", "both_wrong", "both_right"), 0),
+            },
             parts={"lost": _DISAGREEMENT, "won": _DISAGREEMENT},
         ),
     },
@@ -170,7 +190,10 @@ _EVIDENCE = Shape(
         "incidents": [],
         "environment": {},
         "details": {},
-        **_numbers("seeds", "plan", "calibration", "curve_answer"),
+        "secondary_metrics": [],
+        "secondary_left_out": [],
+        "generation": {},
+        **_numbers("seeds", "plan", "calibration", "curve_answer", "metric_info"),
     },
     parts={
         "candidates": _CANDIDATE,
@@ -196,6 +219,9 @@ _EVIDENCE = Shape(
         ),
         "curve": Shape(fields={"seed": 0, **_numbers("cpu_seconds")}, needed=("size", "score")),
         "curve_answer": _CURVE_ANSWER,
+        "metric_info": Shape(fields={"title": "score", "meaning": "", "right_wrong": False}),
+        "secondary_metrics": Shape(fields={"title": "", "meaning": ""}, needed=("name",)),
+        "secondary_left_out": Shape(fields={"name": "", "why": ""}),
         "incidents": Shape(fields={"job": "", "reason": "", "happened_at": ""}),
         "details": _DETAILS,
     },

@@ -6,8 +6,9 @@ from typing import Any
 
 from tunewright.report.charts.cost import REACH, cost_chart
 from tunewright.report.facts import Facts
-from tunewright.report.glossary import KINDS
+from tunewright.report.glossary import KINDS, TEXT_KINDS
 from tunewright.report.scales import Scale, scale_over
+from tunewright.report.sections.beside import beside_view
 from tunewright.report.words import bounds, count, interval_of, percent, plural
 
 _MOST_PAIRS = 200
@@ -34,6 +35,11 @@ def candidates_view(facts: Facts) -> dict[str, Any]:
         "pairs_left_out": max(0, len(pairs) - _MOST_PAIRS),
         "metric": facts.metric,
         "metric_meaning": facts.metric_meaning,
+        "columns": _columns(facts),
+        "beside": beside_view(facts) if facts.writes else None,
+        "ahead": ("only the first right", "only the second right")
+        if facts.right_wrong
+        else ("items on which the first is better", "the second is better"),
     }
 
 
@@ -73,7 +79,8 @@ def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> 
     test, dev = candidate["test"], candidate["dev"]
     scores = test or dev or {"score": best, "interval": None}
     interval = interval_of(scores)
-    kind, meaning = KINDS.get(candidate["kind"], (candidate["kind"], ""))
+    kinds = {**KINDS, **TEXT_KINDS} if facts.writes else KINDS
+    kind, meaning = kinds.get(candidate["kind"], (candidate["kind"], ""))
     return {
         "id": id_,
         "title": facts.headline(id_),
@@ -84,6 +91,7 @@ def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> 
         "tone": _tone(facts, id_),
         "dev": dev and dev["score"],
         "test": test and {**test, "range": bounds(test["interval"], percent)},
+        "cells": _cells(facts, test or {}),
         "plot": {
             "low": scale.at(interval["low"]),
             "high": scale.at(interval["high"]),
@@ -96,6 +104,20 @@ def _row(facts: Facts, candidate: dict[str, Any], scale: Scale, best: float) -> 
         "memory": cost.get("peak_memory_bytes"),
         "trained": cost.get("trained_parameters"),
     }
+
+
+def _columns(facts: Facts) -> list[tuple[str, str | None]]:
+    """Term and name of what is told of a score besides its interval."""
+    if facts.writes:
+        return [("unreadable", None)]
+    return [("macro F1", None), ("calibration error", "Calibration error")]
+
+
+def _cells(facts: Facts, test: dict[str, Any]) -> list[str]:
+    """The same of one candidate."""
+    if facts.writes:
+        return [percent(test.get("parse_failure_rate"))]
+    return [percent((test.get("macro") or {}).get("f1")), percent(test.get("calibration_error"))]
 
 
 def _tags(facts: Facts, id_: str) -> list[str]:

@@ -39,7 +39,7 @@ def errors_view(facts: Facts) -> dict[str, Any]:
         "more_classes": classes[_FIRST_CLASSES:_MOST_CLASSES],
         "classes_left_out": max(0, len(classes) - _MOST_CLASSES),
         "reliability": _reliability(details, winner),
-        "slices": _slices(details, facts.evidence["decision"]["alpha"]),
+        "slices": slices_view(details, facts.evidence["decision"]["alpha"]),
     }
 
 
@@ -102,7 +102,7 @@ def _calibrated(sure: float, right: float, error: float | None) -> str:
     return f"{told}. Group by group its confidence is off by {points(error)}."
 
 
-def _slices(details: dict[str, Any], alpha: float) -> dict[str, Any]:
+def slices_view(details: dict[str, Any], alpha: float) -> dict[str, Any]:
     """A forest plot by dimension, and the whole table."""
     slices = details["slices"]
     if not slices:
@@ -137,7 +137,9 @@ def _slices(details: dict[str, Any], alpha: float) -> dict[str, Any]:
 
 
 def details_score(details: dict[str, Any]) -> float:
-    """Share of right answers over all items, from the per-class table."""
+    """Mean score of an item: of written answers as it stands, else from the per-class table."""
+    if details["item_score"] is not None:
+        return float(details["item_score"])
     items = sum(row["support"] for row in details["classes"])
     right = sum(row["support"] * (row["recall"] or 0.0) for row in details["classes"])
     return float(right / items) if items else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tunewright.report.facts import Facts
-from tunewright.report.words import count, percent, plural, points
+from tunewright.report.words import count, percent, plural, points, short, spaced
 
 _INTERVALS = {
     "wilson": "Wilson's interval for a share of right answers",
@@ -44,6 +44,7 @@ def method_view(facts: Facts) -> dict[str, Any]:
         "notes": plan.get("notes", []),
         "numerics": plan.get("numerics", []),
         "statistics": _statistics(facts),
+        "decoding": _decoding(evidence),
         "openings": evidence["test_openings"],
         "incidents": evidence["incidents"][:_MOST_INCIDENTS],
         "incidents_left_out": max(0, len(evidence["incidents"]) - _MOST_INCIDENTS),
@@ -56,6 +57,7 @@ def method_view(facts: Facts) -> dict[str, Any]:
                 ("data", evidence["data"]["content_hash"]),
                 ("test set", evidence["data"]["test_hash"]),
                 ("model", (evidence["calibration"] or {}).get("model_hash")),
+                ("renderer", evidence["generation"].get("renderer_hash")),
             )
             if value
         ],
@@ -165,6 +167,17 @@ def _model(facts: Facts) -> list[tuple[str, str]]:
         ("Arithmetic", numerics.get("name"), str),
     )
     return [*rows, *((name, shown(value)) for name, value, shown in named if value is not None)]
+
+
+def _decoding(evidence: dict[str, Any]) -> list[tuple[str, str]]:
+    """The metric's settings, and those by which models write."""
+    info = evidence["metric_info"] or {}
+    named = {**(info.get("settings") or {}), **evidence["generation"]}
+    return [
+        (spaced(name), short(str(value), 120))
+        for name, value in named.items()
+        if name != "renderer_hash" and value not in (None, "", [], {})
+    ]
 
 
 def _environment(environment: dict[str, Any]) -> list[tuple[str, str]]:

@@ -53,7 +53,9 @@ def _about(facts: Facts) -> list[str]:
     return [
         " ".join(named),
         f"{plural(rows, 'row')} to learn from",
-        f"{plural(len(data['labels']), 'label')} to choose from",
+        "answers are written"
+        if facts.writes
+        else f"{plural(len(data['labels']), 'label')} to choose from",
         f"base model {project['model']}" if project["model"] else "",
     ]
 
