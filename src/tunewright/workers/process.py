@@ -54,7 +54,7 @@ class ProcessWorker(Worker):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_environment(),
+                env=worker_environment(),
                 start_new_session=True,  # the keyboard's interrupt is not for the worker
             )
         assert self._process.stdout is not None
@@ -113,14 +113,14 @@ class ProcessWorker(Worker):
         code = self._process.wait()
         self.close()
         return WorkerDiedError(
-            f"the worker process {_ending(code)}",
+            f"the worker process {ending(code)}",
             file=self._log,
             fix="if memory was short, close other programs or choose a smaller model; then run the "
             "same command again: it continues where it stopped",
         )
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """Of the worker: idle threads sleep instead of spinning.
 
     A spinning OpenMP thread holds the core that its partner waits for as soon as anything else
@@ -131,7 +131,8 @@ def _environment() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive", "MALLOC_ARENA_MAX": "2", **os.environ}
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """How a process ended, in words, by its exit code."""
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (killed from outside, or out of memory)" if name == "SIGKILL" else ""

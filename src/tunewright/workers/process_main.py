@@ -29,15 +29,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    threading.Thread(target=read_jobs, args=(jobs,), daemon=True).start()
     # A worker whose supervisor was killed needs a moment to notice; never have two at work.
     with FileLock(study / "worker.lock").hold(_PREDECESSOR_SECONDS):
         warm: dict[str, Any] = {}
         while True:
-            _serve(json.loads(jobs.get()), Context(study, _Sender(answers), warm))
+            _serve(json.loads(jobs.get()), Context(study, Sender(answers), warm))
 
 
-def _read_jobs(jobs: queue.Queue[str]) -> None:
+def read_jobs(jobs: queue.Queue[str]) -> None:
     """Pass on the jobs; when the supervisor is gone, end the process wherever it is.
 
     Every write of a job either happens wholly or not at all, so ending here is safe.
@@ -47,7 +47,7 @@ def _read_jobs(jobs: queue.Queue[str]) -> None:
     os._exit(0)
 
 
-class _Sender:
+class Sender:
     """Writes events as lines; progress at most a few times a second."""
 
     def __init__(self, answers: Any) -> None:
