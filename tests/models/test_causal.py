@@ -13,7 +13,8 @@ import torch
 
 from tests.tiny_models import WORDS, make_model
 from tunewright.core.errors import ModelError
-from tunewright.models.causal import CausalModel, shared_prefix
+from tunewright.models.causal import CausalModel
+from tunewright.models.generation.prefixes import shared_prefix
 from tunewright.models.safety import writes_text
 
 

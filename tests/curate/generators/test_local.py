@@ -12,7 +12,7 @@ from tests.tiny_models import make_model
 from tunewright.core.errors import ConfigError, ModelError
 from tunewright.curate.generators.base import Settings, prompt_seeds
 from tunewright.curate.generators.cache import CachedGenerator
-from tunewright.curate.generators.local import LocalModel, _Drawing
+from tunewright.curate.generators.local import LocalModel
 from tunewright.curate.generators.source import SourceOptions, open_generator
 from tunewright.data.content import SYSTEM, USER, Message
 from tunewright.workers.in_process import InProcessWorker
@@ -68,16 +68,6 @@ def test_greedy_is_what_transformers_calls_greedy(causal: Path) -> None:
     )
     assert found[0].text == tokenizer.decode(expected[0, len(ids) :], skip_special_tokens=True)
     assert found[0].prompt_tokens == len(ids)
-
-
-def test_drawing_follows_the_softmax() -> None:
-    logits = torch.tensor([[1.0, 0.0, -1.0, 2.0]])
-    draws = torch.zeros(4)
-    drawing = _Drawing([11], temperature=0.7)
-    for _ in range(6000):
-        draws[drawing(torch.zeros(1, 1), logits)[0].argmax()] += 1
-    expected = torch.softmax(logits[0] / 0.7, 0)
-    assert torch.allclose(draws / 6000, expected, atol=0.02)
 
 
 def test_a_stop_text_ends_the_answer(causal: Path) -> None:

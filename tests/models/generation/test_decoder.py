@@ -201,7 +201,7 @@ def test_memory_that_does_not_do_halves_the_batch(monkeypatch: pytest.MonkeyPatc
     wanted = decoder(model).write(prompts, config)
     small = decoder(model)
     opened: list[int] = []
-    plain_open = small._reader.open
+    plain_open = small.reader.open
 
     def scarce(rows: Any, room: int, prefix: Any = None) -> Any:
         opened.append(len(rows))
@@ -209,11 +209,11 @@ def test_memory_that_does_not_do_halves_the_batch(monkeypatch: pytest.MonkeyPatc
             raise torch.OutOfMemoryError
         return plain_open(rows, room, prefix)
 
-    monkeypatch.setattr(small._reader, "open", scarce)
+    monkeypatch.setattr(small.reader, "open", scarce)
     assert list(map(ids_of, small.write(prompts, config))) == list(map(ids_of, wanted))
     assert opened == [7, 3, 1, 2, 4, 2, 2]
     monkeypatch.setattr(
-        small._reader, "open", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError)
+        small.reader, "open", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError)
     )
     with pytest.raises(ModelError, match="one prompt alone"):
         small.write(prompts[:1], config)

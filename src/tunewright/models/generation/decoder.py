@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Decoder:
         self.ends = end_tokens(model, tokenizer) if ends is None else frozenset(ends)
         pad = tokenizer.pad_token_id
         self._pad = int(pad if pad is not None else min(self.ends, default=0))
-        self._reader = Reader(model, self._pad)
+        self.reader = Reader(model, self._pad)
         kind = model.device.type
         self._batch_tokens = batch_tokens or _BATCH_TOKENS.get(kind, _BATCH_TOKENS["cpu"])
         self._batch_rows = _BATCH_ROWS.get(kind, _BATCH_ROWS["cpu"])
@@ -67,12 +68,12 @@ class Decoder:
     def most_tokens(self) -> int:
         """Tokens of prompt and answer together; of a model with an encoder those of the prompt."""
         told = int(min(getattr(self.tokenizer, "model_max_length", _NO_LIMIT), _NO_LIMIT))
-        return min(self._reader.most_tokens, told)
+        return min(self.reader.most_tokens, told)
 
     @property
     def shares_nothing_because(self) -> str | None:
         """Why what prompts begin with is computed for each of them; None where it is shared."""
-        return self._reader.alone
+        return self.reader.alone
 
     def write(
         self,
@@ -109,13 +110,16 @@ class Decoder:
         with torch.inference_mode():
             for group in self._groups(prompts, fit, share):
                 prefix = (
-                    self._reader.prefix(prompts[group.places[0]][: group.shared])
+                    self.reader.prefix(prompts[group.places[0]][: group.shared])
                     if group.shared
                     else None
                 )
                 for places in self._batches(work, group):
-                    for row in self._written(work, places, prefix):
-                        found[row.place] = self._answer(row, work.rules)
+                    started = time.monotonic()
+                    rows = self._written(work, places, prefix)
+                    each = (time.monotonic() - started) / len(places)
+                    for row in rows:
+                        found[row.place] = self._answer(row, work.rules, each)
                     on_done(len(found))
         return [found[place] for place in range(len(prompts))]
 
@@ -143,7 +147,7 @@ class Decoder:
     # -- inside ---------------------------------------------------------------------------------
 
     def _rules(self, config: GenerationConfig) -> Rules:
-        start = (start_token(self.model),) if self._reader.encodes else None
+        start = (start_token(self.model),) if self.reader.encodes else None
         return Rules(config, self.ends, Stops(self.tokenizer, config.stop), self._pad, start)
 
     def _unfit(self, prompt: Sequence[int]) -> Written | None:
@@ -163,8 +167,8 @@ class Decoder:
 
     def _room(self, prompt: Sequence[int], config: GenerationConfig) -> int:
         """Tokens that may be written behind a prompt."""
-        if self._reader.encodes:
-            return min(config.max_new_tokens, self._reader.most_tokens - 1)
+        if self.reader.encodes:
+            return min(config.max_new_tokens, self.reader.most_tokens - 1)
         return min(config.max_new_tokens, self.most_tokens - len(prompt))
 
     def _groups(
@@ -189,7 +193,7 @@ class Decoder:
             if batch and (
                 rows * tokens > self._batch_tokens
                 or rows > self._batch_rows
-                or (uneven and not self._reader.pads)
+                or (uneven and not self.reader.pads)
             ):
                 yield batch
                 batch = []
@@ -223,7 +227,7 @@ class Decoder:
     def _steps(self, rows: list[Row], work: _Work, prefix: Prefix | None) -> Iterator[list[Row]]:
         shared = prefix.tokens if prefix is not None else 0
         room = max(row.room for row in rows)
-        kept = self._reader.open([row.prompt[shared:] for row in rows], room, prefix)
+        kept = self.reader.open([row.prompt[shared:] for row in rows], room, prefix)
         if work.config.num_beams > 1:
             write_beams(kept, rows, work.rules)
             yield rows
@@ -241,7 +245,7 @@ class Decoder:
             guide = self._guides.open(work.config.constraint, room)
         return Row(place=place, prompt=prompt, room=room, seed=work.seeds[place], guide=guide)
 
-    def _answer(self, row: Row, rules: Rules) -> Written:
+    def _answer(self, row: Row, rules: Rules, seconds: float = 0.0) -> Written:
         if row.guide is not None:
             text = row.guide.text(row.ids)
         else:
@@ -254,6 +258,7 @@ class Decoder:
             end_id=row.end_id,
             log_probabilities=tuple(row.log_probabilities),
             prompt_tokens=len(row.prompt),
+            seconds=seconds,
         )
 
 

@@ -126,6 +126,11 @@ class Rows:
         """Go on with these rows only, in this order; a row may be followed twice."""
         raise NotImplementedError
 
+    def read_on(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Read more of each row, and no further: logits behind each token of it, [b, t, v], where a
+        row is shorter than the longest anything."""
+        raise NotImplementedError
+
 
 class _PromptRows(Rows):
     def __init__(
@@ -165,15 +170,27 @@ class _PromptRows(Rows):
         self._mask, self._next_b = self._mask[index], self._next_b[index]
         self.logits_bv = self.logits_bv[index]
 
+    def read_on(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        longest = max(map(len, rows))
+        ids_bt = torch.tensor([[*row, *[self._reader.pad] * (longest - len(row))] for row in rows])
+        behind_bt = self._next_b[:, None] + torch.arange(longest, device=self._device)
+        self._read += longest
+        places_bt = behind_bt.clamp(max=self._reader.most_tokens - 1)
+        # What stands behind a shorter row is read by nothing, so it needs no mask.
+        return self._forward(ids_bt.to(self._device), places_bt).float()
+
     def _advance(self, ids_bt: Tensor, places_bt: Tensor) -> None:
-        reader = self._reader
-        more: dict[str, Any] = {**reader._last()}
+        last = self._reader._last()
+        self.logits_bv = self._forward(ids_bt, places_bt, **last)[:, -1].float()
+
+    def _forward(self, ids_bt: Tensor, places_bt: Tensor, **more: Any) -> Tensor:
         if self._padded:
             more["attention_mask"] = self._mask[:, : self._read]
-        if reader.takes_positions:
+        if self._reader.takes_positions:
             more["position_ids"] = places_bt
-        out = reader._forward(input_ids=ids_bt, past_key_values=self._cache, **more)
-        self.logits_bv = out.logits[:, -1].float()
+        out = self._reader._forward(input_ids=ids_bt, past_key_values=self._cache, **more)
+        logits: Tensor = out.logits
+        return logits
 
 
 class _SourceRows(Rows):
@@ -202,6 +219,9 @@ class _SourceRows(Rows):
         caches.keep_rows(self._cache, index)
         self._mask_bt, self._states = self._mask_bt[index], self._states[index]
         self.logits_bv = self.logits_bv[index]
+
+    def read_on(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        raise NotImplementedError("answers are read on behind prompts, not behind sources")
 
     def _advance(self, tokens: Sequence[int]) -> None:
         from transformers.modeling_outputs import BaseModelOutput

@@ -30,6 +30,9 @@ class Written:
     prompt_tokens: int = 0
     """Read."""
 
+    seconds: float = 0.0
+    """Its share of the time of its batch."""
+
     problem: str | None = None
     """Why there is no answer, where one prompt alone failed."""
 
