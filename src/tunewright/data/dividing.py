@@ -168,16 +168,26 @@ def proofs_of_study(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     columns = example_columns(folder / EXAMPLES_FILE)
     dev = set(splits["dev"])
     keys = {name: PartKeys() for name in stored["parts"]}
-    for part, id_, inputs, group in zip(
-        *(columns[name] for name in ("part", "id", "inputs", "group")), strict=True
+    questions = _stored_questions(columns)
+    for part, id_, question, group in zip(
+        columns["part"], columns["id"], questions, columns["group"], strict=True
     ):
         name = "test" if part == TEST else "dev" if id_ in dev else "train"
-        keys[name].add(normalised_inputs(json.loads(inputs)), group, None)
+        keys[name].add(question, group, None)
     untimed = {
         name: {**part, "first": None, "last": None} for name, part in stored["parts"].items()
     }
     anew = leakage_proof(keys, by=stored["by"], seed=stored["seed"])
     return {**stored, "parts": untimed}, anew
+
+
+def _stored_questions(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """What each prepared row asks, normalised, of whichever task it is."""
+    if "inputs" in columns:
+        return [normalised_inputs(json.loads(inputs)) for inputs in columns["inputs"]]
+    from tunewright.data.contents import content_of
+
+    return [normalise(content_of(text).question) for text in columns["content"]]
 
 
 # -- mixtures -------------------------------------------------------------------------------------

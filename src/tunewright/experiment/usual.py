@@ -14,6 +14,8 @@ from tunewright.train.recipe import StrategySpec
 
 SMALL_PARAMETERS = 200_000_000
 """Models below it are also tuned in full: their optimiser state fits beside them anywhere."""
+_TINY_PARAMETERS = 20_000_000
+"""Narrow layers want larger steps."""
 _DEFAULT_BATCH = 16
 _TRIALS = 4
 
@@ -28,7 +30,7 @@ class Usual:
     epochs: list[int]
 
 
-def usual_for(*, random_weights: bool, rows: int) -> Usual:
+def usual_for(*, random_weights: bool, rows: int, parameters: int) -> Usual:
     """What is usual for a model and so many training rows.
 
     A base model sees its rows twice or three times, more often where there are few (the fourth root
@@ -38,6 +40,7 @@ def usual_for(*, random_weights: bool, rows: int) -> Usual:
     Args:
         random_weights: whether the model has learned nothing yet.
         rows: a trial of the search learns from.
+        parameters: numbers in the model.
     """
     if random_weights:
         most = min(60, max(6, round(20 * (4000 / max(1, rows)) ** 0.5)))
@@ -62,7 +65,7 @@ def usual_training(
         depth: blocks of the model.
         parameters: numbers in it.
     """
-    usual = usual_for(random_weights=random_weights, rows=rows)
+    usual = usual_for(random_weights=random_weights, rows=rows, parameters=parameters)
     wanted: dict[str, Any] = {
         "strategy": _strategies(random_weights, depth, parameters),
         "learning_rate": usual.learning_rates,

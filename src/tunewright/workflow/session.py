@@ -118,6 +118,7 @@ class Session:
             "rendering": rendering.model_dump(mode="json"),
             "template_source": template_source(rendering, self.folder),
             "quantization": self.config.quantization,
+            "execution": calibrated["execution"] if calibrated and numerics else {},
         }
 
     @property

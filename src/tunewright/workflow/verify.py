@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def refuse_removed_openings(session: Session) -> None:
         return
     openings = session.ledger.openings(recorded["test_hash"])
     known = {opening["choices"] for opening in openings}
-    if len(openings) < recorded["openings"] or choices_hash(session) not in known:
+    if len(openings) < recorded["openings"] or _choices(session) not in known:
         raise GateError(
             "an opening of the test set was removed from the ledger",
             file=session.ledger.path,
@@ -95,6 +95,14 @@ def refuse_removed_openings(session: Session) -> None:
             expected=f"at least {recorded['openings']}, one of them for the present choices",
             fix="put back a copy of the ledger that has them; " + _FRESH,
         )
+
+
+def _choices(session: Session) -> str:
+    if not session.writes:
+        return choices_hash(session)
+    from tunewright.workflow.generate.test import text_choices_hash
+
+    return text_choices_hash(session)
 
 
 def _differences(
@@ -105,16 +113,31 @@ def _differences(
     if split:
         return split  # of other rows than were answered nothing else can be computed
     session.warnings[:] = stored_evidence.get("warnings", [])
-    rescored = _Rescored(session)
-    given = gather(session)
-    context = {**given.context, **rescored.context()}
-    evidence, verdict = compute(replace(given, context=context))
+    rescored: Rescored
+    if session.writes:
+        from tunewright.workflow.generate.verify import recompute
+
+        rescored, evidence, verdict = recompute(session)
+    else:
+        rescored = labelled = _Rescored(session)
+        given = gather(session)
+        context = {**given.context, **labelled.context()}
+        evidence, verdict = compute(replace(given, context=context))
     differences = list(rescored.differences)
     _compare("evidence", stored_evidence, _plain(evidence), differences)
     _compare("verdict", stored_verdict, _plain(verdict), differences)
     taken = "; ".join([_FROM_RECORD, *rescored.from_record])
     session.listener.on_event(Notice(text=f"taken as recorded, not computed again: {taken}"))
     return differences
+
+
+class Rescored(Protocol):
+    """What a study's own recomputation has found besides its numbers."""
+
+    differences: list[Difference]
+    """Between what is stored twice."""
+    from_record: list[str]
+    """What could not be made anew."""
 
 
 class _Rescored:
@@ -125,7 +148,7 @@ class _Rescored:
         self._dataset = session.dataset
         self._targets = self._dataset.fit.targets[self._dataset.scored_rows]
         self._metric = metric_called(session.config.decision.metric)
-        self._memory = _Memory(session, len(self._targets))
+        self._memory = StoredRuns(session, len(self._targets))
         self.differences: list[Difference] = []
         """Between answers and logits, of which the evidence shows neither."""
         self.from_record: list[str] = []
@@ -148,7 +171,7 @@ class _Rescored:
 
     def _search(self) -> list[dict[str, Any]]:
         entries = self._session.results["search"]["entries"]
-        unfinished = [e for e in entries if not e["failed"] and not _finished(e)]
+        unfinished = [e for e in entries if not e["failed"] and not finished_run(e)]
         if unfinished:
             self.from_record.append(
                 f"the loss, not the score, of {len(unfinished)} runs of the search that were "
@@ -166,11 +189,13 @@ class _Rescored:
             return {**found, "score": None, "loss": None}
         answers = np.array(result["answers"], dtype=np.int64)
         found["score"] = self._metric.score(self._targets, answers, len(self._dataset.labels))
-        logits = self._logits(recorded["trials"], recorded["epochs"]) if _finished(found) else None
+        logits = (
+            self._logits(recorded["trials"], recorded["epochs"]) if finished_run(found) else None
+        )
         found["loss"] = result["loss"]
         if logits is not None:
             self._hold_against(found["recipe"], answers, logits)
-            found["loss"] = _nearly(recorded["loss"], _mean_loss(logits, self._targets))
+            found["loss"] = nearly(recorded["loss"], _mean_loss(logits, self._targets))
         return found
 
     def _hold_against(self, recipe: str, answers: np.ndarray, logits: np.ndarray) -> None:
@@ -249,7 +274,7 @@ class _Rescored:
         if logits is None:
             self.from_record.append("the temperature, whose dev logits are gone")
             return recorded
-        return _nearly(recorded, dev_temperature(logits, self._dataset) or 1.0)
+        return nearly(recorded, dev_temperature(logits, self._dataset) or 1.0)
 
     # -- what is stored -------------------------------------------------------------------------
 
@@ -263,7 +288,7 @@ class _Rescored:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        return label_evaluator(self._session, memory=self._memory, train=_train_nothing)
+        return label_evaluator(self._session, memory=self._memory, train=train_nothing)
 
     def _logits(self, trials: Sequence[str], epochs: int) -> np.ndarray | None:
         """Dev logits [n, classes] of a run to the last epoch, or None where they are gone.
@@ -278,7 +303,7 @@ class _Rescored:
             rows.append(scored)
             parts.append(_read_logits(path))
             if parts[-1].shape != (len(scored), len(self._dataset.labels)):
-                raise _gone(f"the dev logits in {path.parent}")
+                raise gone(f"the dev logits in {path.parent}")
         return np.concatenate(parts)[np.argsort(np.concatenate(rows), kind="stable")]
 
     def _logits_file(self, folder: Path, epochs: int) -> Path | None:
@@ -292,8 +317,13 @@ class _Rescored:
         return folder / "dev" / f"epoch-{epochs}.safetensors"
 
 
-class _Memory:
-    """The ledger's runs of recipes, to be looked up and never written."""
+class StoredRuns:
+    """The ledger's runs of recipes, to be looked up and never written.
+
+    Args:
+        session: of the study.
+        scored_rows: rows that each run answers.
+    """
 
     def __init__(self, session: Session, scored_rows: int) -> None:
         self._ledger = session.ledger
@@ -307,7 +337,7 @@ class _Memory:
         """What was recorded of these trials after so many epochs."""
         found = self._runs.get((tuple(trials), epochs))
         if found is None:
-            raise _gone(f"the stored answers of trial {', '.join(trials)}")
+            raise gone(f"the stored answers of trial {', '.join(trials)}")
         return self._whole(found)
 
     def trial(self, trial_id: str) -> dict[str, Any] | None:
@@ -319,16 +349,18 @@ class _Memory:
 
     def _whole(self, run: dict[str, Any]) -> dict[str, Any]:
         if len(run["result"]["answers"]) != self._scored_rows:
-            raise _gone("some of a run's stored answers to the dev rows")
+            raise gone("some of a run's stored answers to the dev rows")
         return run
 
 
-def _train_nothing(wanted: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+def train_nothing(wanted: list[tuple[Trial, int | None]]) -> list[dict[str, Any]]:
+    """Stands where trials are trained: what is not stored is gone."""
     names = ", ".join(sorted({trial.recipe.label for trial, _ in wanted}))
-    raise _gone(f"the stored answers of a run of {names}")
+    raise gone(f"the stored answers of a run of {names}")
 
 
-def _gone(what: str) -> GateError:
+def gone(what: str) -> GateError:
+    """The error for something that is not stored any more."""
     return GateError(
         f"{what} are gone, or not those of these rows",
         fix="run `tunewright run --fresh`",
@@ -342,7 +374,7 @@ def _read_logits(path: Path) -> np.ndarray:
     return load_file(path)["logits"]
 
 
-def _finished(entry: dict[str, Any]) -> bool:
+def finished_run(entry: dict[str, Any]) -> bool:
     """Whether a run of the search was judged at its recipe's last epoch."""
     return bool(entry["epochs"] >= entry["num_train_epochs"])
 
@@ -354,7 +386,7 @@ def _mean_loss(logits_nc: np.ndarray, targets_n: np.ndarray) -> float:
     return float((logsumexp(table, axis=1) - table[np.arange(len(targets_n)), targets_n]).mean())
 
 
-def _nearly(recorded: float, found: float) -> float:
+def nearly(recorded: float, found: float) -> float:
     """The recorded number where the one found is the same but for rounding."""
     return recorded if math.isclose(recorded, found, rel_tol=_WOBBLE, abs_tol=1e-9) else found
 

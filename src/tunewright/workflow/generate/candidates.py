@@ -6,7 +6,7 @@ from typing import Any
 
 from tunewright.candidates.generate import TEXT_CANDIDATES
 from tunewright.core.events import Notice
-from tunewright.decide.verdict import candidate_title
+from tunewright.core.units import format_count
 from tunewright.workflow.generate.answers import (
     metric_of,
     read_answers,
@@ -17,6 +17,13 @@ from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.candidates import finalists_of
 
 _HANDLER = "tunewright.candidates.generate.jobs:AnswerDev"
+_TITLES = {
+    "majority": "always the most frequent answer",
+    "nearest_example": "the answer of the nearest example",
+    "zero_shot": "the base model as it is",
+    "few_shot": "the base model with {} in the prompt",
+    "rag": "the base model with {} in the prompt, the nearest",
+}
 
 
 def text_payloads(session: Session) -> list[dict[str, Any]]:
@@ -44,13 +51,22 @@ def text_payloads(session: Session) -> list[dict[str, Any]]:
                     "id": f"{spec.name}{suffix}",
                     "candidate": spec.name,
                     "kind": kind.kind,
-                    "title": candidate_title(spec.name, suffix),
+                    "title": title_of(spec.name, suffix),
                     "settings": variant.model_dump(mode="json"),
                     "generation": generation if kind.prompts else None,
                     "seed": session.config.seed,
                 }
             )
     return payloads
+
+
+def title_of(candidate: str, suffix: str) -> str:
+    """What a candidate is called in sentences."""
+    title = _TITLES.get(candidate, candidate)
+    shots = suffix.removeprefix("-")
+    if not shots.isdigit():
+        return title
+    return title.format(format_count(int(shots), "example"))
 
 
 def prompting(payload: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tunewright.core.files import writing
 from tunewright.core.hashing import hash_folder
+from tunewright.core.units import format_count
 from tunewright.data.dataset import FIT, TEST
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.generate.answers import read_answers, to_ledger
@@ -35,6 +36,8 @@ _RELEASE_WRITER = "tunewright.train.writing.release:ReleaseWriter"
 _ANSWER = "tunewright.candidates.generate.jobs:AnswerWithModel"
 TEST_ANSWERS, DEV_ANSWERS = "test_answers.json", "dev_answers.json"
 _ON_DEV = "candidates/.dev"
+_MANY_CUT = 0.05
+"""Share of answers that are cut off, above which the person is warned."""
 _READING = {"row_schema", "columns", "text", "label"}
 """What of `data:` says how rows are laid out."""
 
@@ -61,6 +64,7 @@ def _run(session: Session) -> dict[str, Any]:
             record, seeds, tuning = tuned
             records.append(record)
     keep_costs(session, FINAL_WRITERS.name, records)
+    _warn_of_cuts(session, records)
     folders = [f"candidates/{record['id']}" for record in records] + seeds
     return {
         "finalists": records,
@@ -68,6 +72,19 @@ def _run(session: Session) -> dict[str, Any]:
         "tuning": tuning,
         "folders": {folder: hash_folder(session.layout.root / folder) for folder in folders},
     }
+
+
+def _warn_of_cuts(session: Session, records: Sequence[dict[str, Any]]) -> None:
+    """Answers that do not end are seldom right, and there is something to be done about them."""
+    rows = len(session.contents.test)
+    most = session.config.generation.max_new_tokens
+    for record in records:
+        cut_off = record["cut_off"] or 0
+        if cut_off > _MANY_CUT * rows:
+            session.warnings.append(
+                f"{cut_off:,} of {format_count(rows, 'answer')} by {record['title']} did not end "
+                f"within {most:,} tokens (`generation.max_new_tokens`) and were cut off"
+            )
 
 
 # -- what is not trained --------------------------------------------------------------------------

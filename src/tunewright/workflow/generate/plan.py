@@ -78,6 +78,7 @@ def _run(session: Session) -> dict[str, Any]:
         "notes": notes,
         "numerics": [
             *calibration["numerics"]["reasons"],
+            *calibration["execution"]["reasons"],
             f"template {calibration['template']}: {calibration['template_reason']}",
         ],
     }

@@ -39,7 +39,11 @@ def search_space(session: Session, training: TrainingConfig) -> SearchSpace:
     rows = smallest_training(session)
     calibrated = session.results["calibrate"]
     if session.writes:
-        usual = usual_for(random_weights=calibrated["random_weights"], rows=rows)
+        usual = usual_for(
+            random_weights=calibrated["random_weights"],
+            rows=rows,
+            parameters=calibrated["parameters"],
+        )
         return SearchSpace(
             config=training,
             model=calibrated["model_hash"],
