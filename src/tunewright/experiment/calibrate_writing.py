@@ -18,9 +18,9 @@ from tunewright.data.contents import without_answer
 from tunewright.data.dataset import FIT, TEST
 from tunewright.models.fresh.build import is_fresh
 from tunewright.models.generation.config import GenerationConfig
+from tunewright.models.trainable import own_trainable
 from tunewright.models.writer import Writer
-from tunewright.strategies.base import EMBEDDINGS
-from tunewright.train.engine import MICRO_BATCH_TOKENS
+from tunewright.strategies.base import EMBEDDINGS, build_strategy
 from tunewright.train.member import Member
 from tunewright.train.numerics import calibrate
 from tunewright.train.recipe import (
@@ -33,6 +33,8 @@ from tunewright.train.recipe import (
     fitting_strategies,
 )
 from tunewright.train.schedule import Schedule
+from tunewright.train.writing.execution import Execution
+from tunewright.train.writing.planner import Machine, plan_execution
 from tunewright.train.writing.rows import Ragged
 from tunewright.train.writing.source import StoredSource, WritingSource
 from tunewright.train.writing.stream import WritingStream
@@ -74,24 +76,32 @@ class CalibrateWriting(JobHandler):
             threads=payload["threads"],
             precision=payload["precision"],
         )
-        chosen = WritingWorkspace.of(
-            context, spec.model_copy(update={"numerics": numerics.as_dict()})
-        )
+        spec = spec.model_copy(update={"numerics": numerics.as_dict()})
+        chosen = WritingWorkspace.of(context, spec)
         _tell_outcomes(context, chosen)
         wanted = [StrategySpec(**values) for values in payload["strategies"]]
         depth = Writer(chosen.model).depth
         strategies = _fitting(context, wanted, depth)
         pieces = _sample(lengths, int(payload["seed"]))
+        execution, step_bytes = _plan(chosen, strategies, pieces)
+        chosen = WritingWorkspace.of(context, spec.model_copy(update={"execution": execution}))
         rates = []
         for number, strategy in enumerate(strategies):
             context.emit(Progress(activity="calibration", done=number, total=len(strategies)))
             rates.append(_training_rate(chosen, strategy, pieces, int(payload["batch_size"])))
         tokens = _tokens(chosen)
         return {
-            "numerics": {**numerics.as_dict(), "lanes": 1},
+            # Other micro-batches round differently, so they belong to the name of the arithmetic.
+            "numerics": {
+                **numerics.as_dict(),
+                "lanes": 1,
+                "name": f"{numerics.name}-{execution.name}",
+            },
             "encode_seconds_per_token": _read_seconds(chosen, pieces),
             "write_seconds_per_token": _write_seconds(chosen) if payload["writes"] else 0.0,
             "training": rates,
+            "execution": execution.model_dump(mode="json"),
+            "step_bytes": step_bytes,
             "peak_memory_bytes": meter.usage()["peak_memory_bytes"],
             "max_length": chosen.max_length,
             "depth": depth,
@@ -134,6 +144,25 @@ def _sample(lengths: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(order[:taken])
 
 
+def _plan(
+    workspace: WritingWorkspace, strategies: Sequence[StrategySpec], pieces: np.ndarray
+) -> tuple[Execution, int]:
+    """How steps are computed, by the strategy that trains the most; and the bytes of one."""
+    if not strategies or not len(pieces):
+        return Execution(), 0
+    writers = []
+    for strategy in strategies:
+        writer = Writer(workspace.model)
+        build_strategy(strategy.name, strategy.settings).prepare(writer)
+        writers.append(writer)
+    dearest = max(writers, key=lambda w: sum(p.numel() for p in w.parameters() if p.requires_grad))
+    own_trainable(dearest, workspace.model)
+    execution, need = plan_execution(
+        dearest, workspace.source(), workspace.rows, pieces, Machine.here(workspace.device)
+    )
+    return execution, need.of(execution)
+
+
 def _training_rate(
     workspace: WritingWorkspace, strategy: StrategySpec, pieces: np.ndarray, batch_size: int
 ) -> dict[str, Any]:
@@ -170,7 +199,7 @@ def _training_rate(
         accumulation_steps=1,
         seed=0,
         device=accelerator.device,
-        micro_batch_tokens=MICRO_BATCH_TOKENS,
+        micro_batch_tokens=workspace.spec.execution.micro_batch_tokens,
     )
     timed = list(stream.steps(0, 0))
     schedule = Schedule(kind="constant", warmup_steps=0, total_steps=99, horizon_steps=99)

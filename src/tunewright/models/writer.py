@@ -11,13 +11,14 @@ alone and whatever the family does to them (softcapping, scales, biases) is done
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import save_on_cpu
 
 from tunewright.core.errors import ModelError
 from tunewright.models import layers
@@ -122,7 +123,10 @@ class Writer(Trainable):
         self._picking = _Picking(self.model.get_output_embeddings())
         self.model.set_output_embeddings(self._picking)
         self.two_sequences = bool(model.config.is_encoder_decoder)
-        self.chunk_bytes = CHUNK_BYTES
+        self.head_bytes = CHUNK_BYTES
+        """Most bytes of logits at a time."""
+        self.offload = False
+        """Whether what the backward needs waits in the machine's main memory."""
         self._tails: dict[int, Tail] = {}
         self.plain_head = self._head_is_plain()
 
@@ -154,7 +158,8 @@ class Writer(Trainable):
         """The loss at each trained position, float32 [n]."""
         self._picking.places_n = inputs.places_n
         self._picking.bare = self.plain_head
-        found = self._run(inputs)[0]
+        with save_on_cpu(pin_memory=True) if self.offload else nullcontext():
+            found = self._run(inputs)[0]
         if not self.plain_head:
             return logit_losses(found, inputs.targets_n, inputs.smoothing)
         return head_losses(
@@ -163,8 +168,12 @@ class Writer(Trainable):
             self.head.bias,
             inputs.targets_n,
             inputs.smoothing,
-            self.chunk_bytes,
+            self.head_bytes,
         )
+
+    def compute_twice(self) -> None:
+        """Keep of each block its input alone, and compute the rest anew in the backward."""
+        self.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def logits(self, inputs: Sequences) -> Tensor:
         """The logits at the trained positions, [n, v]."""

@@ -16,8 +16,11 @@ from tunewright.data.contents import ContentDataset
 from tunewright.data.split import nested_order
 from tunewright.models.adapters import factor_names, join_adapters
 from tunewright.models.writer import Writer
-from tunewright.train.engine import MICRO_BATCH_TOKENS, train
+from tunewright.train.engine import train
 from tunewright.train.member import DivergedError, Judge, Member, check_runs_here
+from tunewright.train.memory import RowTooLargeError, ShortOfMemoryError
+from tunewright.train.processes.config import Parallel
+from tunewright.train.processes.ranks import make_accelerator
 from tunewright.train.recipe import Selection, Trial
 from tunewright.train.writing.stream import WritingStream, judge_losses
 from tunewright.train.writing.workspace import WritingSpec, WritingWorkspace
@@ -28,7 +31,8 @@ class TrainWriters(JobHandler):
     """Payload: `workspace`, `trials` and `horizons` (an epoch, None for the last).
 
     Trains them one after another, each with all cores. Returns `progress`, one for each trial in
-    their order; its `failed` holds the reason when training diverged.
+    their order; its `failed` holds the reason when training diverged, or a row did not fit into
+    memory. With `parallel` (`Parallel`) several processes share the rows of each step.
     """
 
     def run(self, context: Context, payload: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +41,14 @@ class TrainWriters(JobHandler):
         trials = [Trial(**values) for values in payload["trials"]]
         for trial in trials:
             check_runs_here(trial)
+        parallel = Parallel(**payload.get("parallel", {}))
+        if parallel.processes > 1:
+            from tunewright.train.writing.together import train_together
+
+            return {"progress": train_together(workspace, trials, payload, parallel)}
         found = []
         for number, (trial, horizon) in enumerate(zip(trials, payload["horizons"], strict=True)):
-            tell = partial(_tell, context.emit, number, len(trials))
+            tell = partial(tell_of_one, context.emit, number, len(trials))
             found.append(train_writer(workspace, trial, horizon, tell))
         return {"progress": found}
 
@@ -49,14 +58,31 @@ def train_writer(
     trial: Trial,
     horizon: int | None = None,
     emit: Callable[[Event], None] = lambda event: None,
+    fitting_tokens: int | None = None,
 ) -> dict[str, Any]:
-    """Train one trial, from its checkpoint if there is one; returns its progress."""
-    member, stream, judge = prepare_writer(workspace, trial)
-    write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
+    """Train one trial, from its checkpoint if there is one; returns its progress.
+
+    Args:
+        workspace: of the study; in a group of processes that of one of them.
+        trial: what to train.
+        horizon: epoch up to which; the last one when None.
+        emit: receives progress and metrics.
+        fitting_tokens: of a micro-batch, once more were too many for memory.
+
+    Raises:
+        ShortOfMemoryError: when this is one of several processes and runs out of memory.
+    """
+    member, stream, judge = prepare_writer(workspace, trial, fitting_tokens)
+    if workspace.ranks.leads:
+        write_json(member.folder / "recipe.json", trial.model_dump(mode="json"))
     failed = None
     try:
         train([member], stream, judge, emit, horizon)
     except DivergedError as problem:
+        failed = str(problem)
+    except RowTooLargeError as problem:
+        if workspace.ranks.size > 1:
+            raise ShortOfMemoryError(0, str(problem)) from None
         failed = str(problem)
     return {
         "failed": failed,
@@ -70,26 +96,38 @@ def train_writer(
 
 
 def prepare_writer(
-    workspace: WritingWorkspace, trial: Trial
+    workspace: WritingWorkspace, trial: Trial, fitting_tokens: int | None = None
 ) -> tuple[Member, WritingStream, Judge | None]:
-    """A member at its start, the batches it learns from, and the judge of its dev rows."""
-    from accelerate import Accelerator
+    """A member at its start, the batches it learns from, and the judge of its dev rows.
 
-    rows = workspace.rows
+    Args:
+        workspace: of the study.
+        trial: what to train.
+        fitting_tokens: of a micro-batch, once more were too many for memory.
+    """
+    rows, ranks = workspace.rows, workspace.ranks
     fit, dev = selected_rows(workspace.dataset, trial.selection)
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = make_accelerator(ranks)
     torch.manual_seed(trial.seed)  # new modules of a strategy are drawn from torch's generator
+    execution = workspace.spec.execution
+    writer = Writer(workspace.model)
+    writer.head_bytes, writer.offload = execution.head_bytes, execution.offload
+    if execution.gradient_checkpointing:
+        writer.compute_twice()
     member = Member(
         trial,
-        Writer(workspace.model),
+        writer,
         workspace.model,
         workspace.layout.trial(trial.id),
         accelerator,
         precision=workspace.numerics.precision,
+        computes_twice=execution.gradient_checkpointing,
+        ranks=ranks,
     )
     values = trial.recipe.phase.hyperparameters
     depth = member.starts_from
-    stored = workspace.can_store(depth)
+    # Blocks whose weights are divided stand in the model alone, not in a copy that begins higher.
+    stored = not ranks.sharded and workspace.can_store(depth)
     if depth > 0 and workspace.spec.store and not stored and not workspace.chat.two_sequences:
         text = "this model cannot be cut below a block, so nothing is reused between epochs"
         workspace.context.emit(Notice(text=text, level="warning"))
@@ -102,15 +140,23 @@ def prepare_writer(
         seed=trial.seed,
         device=accelerator.device,
         step_tokens=values.tokens_per_step,
-        micro_batch_tokens=MICRO_BATCH_TOKENS,
+        micro_batch_tokens=execution.micro_batch_tokens,
+        fitting_tokens=fitting_tokens,
+        ranks=ranks,
     )
     judge = judge_losses(
         workspace.source(depth=depth if stored else 0),
         rows,
         rows.of_examples(dev),
-        micro_batch_tokens=MICRO_BATCH_TOKENS,
+        micro_batch_tokens=min(
+            execution.micro_batch_tokens, fitting_tokens or execution.micro_batch_tokens
+        ),
         device=accelerator.device,
+        ranks=ranks,
+        tell=workspace.context.emit,
     )
+    if ranks.sharded:
+        workspace.forget_model()  # this process keeps its part of it
     return member, stream, judge
 
 
@@ -156,9 +202,9 @@ def average(
 
 
 def _packs(workspace: WritingWorkspace, trial: Trial, member: Member) -> bool:
-    """Whether rows are packed: on a GPU, unless the recipe says otherwise."""
+    """Whether rows are packed: as the recipe says, or the planner where it says nothing."""
     chosen = trial.recipe.phase.hyperparameters.packing
-    wanted = workspace.device.type == "cuda" if chosen is None else chosen
+    wanted = workspace.spec.execution.packing if chosen is None else chosen
     assert isinstance(member.model, Writer)
     if wanted and not member.model.packs:
         if chosen:
@@ -168,7 +214,7 @@ def _packs(workspace: WritingWorkspace, trial: Trial, member: Member) -> bool:
     return wanted
 
 
-def _tell(emit: Callable[[Event], None], number: int, count: int, event: Event) -> None:
+def tell_of_one(emit: Callable[[Event], None], number: int, count: int, event: Event) -> None:
     """Pass on an event of one of several trials; progress as the share of all."""
     if isinstance(event, Progress) and count > 1:
         total = max(1, event.total)

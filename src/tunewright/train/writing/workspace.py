@@ -32,6 +32,7 @@ from tunewright.train.numerics import Numerics
 from tunewright.train.processes.ranks import ALONE, Ranks
 from tunewright.train.workspace import REFERENCE_NUMERICS
 from tunewright.train.writing.batches import cut_by_tokens
+from tunewright.train.writing.execution import Execution
 from tunewright.train.writing.rows import Ragged, TokenRows, token_rows
 from tunewright.train.writing.source import PackedSource, PaddedSource, StoredSource, WritingSource
 from tunewright.workers.base import Context
@@ -59,6 +60,8 @@ class WritingSpec(Config):
     """Text of the template file that `rendering.template` names, where it names one."""
     numerics: dict[str, Any] | None = None
     """`Numerics.as_dict()`, once the calibration has been made."""
+    execution: Execution = Execution()
+    """How steps are computed, once the planner has chosen."""
     store: bool = True
     """Whether states of the frozen part are kept and reused."""
     quantization: Literal["4bit", "8bit"] | None = None
