@@ -15,7 +15,8 @@ PANEL_MODEL = "Its model"
 
 def register(app: typer.Typer) -> None:
     """Add the commands, in the order in which `--help` shows them."""
-    app.command(rich_help_panel=PANEL_MODEL)(guarded(new_model))
+    for command in (new_model, chat, merge):
+        app.command(rich_help_panel=PANEL_MODEL)(guarded(command))
 
 
 def new_model(
@@ -78,6 +79,92 @@ def new_model(
             columns=columns,
             allow_network=allow_network,
         ),
+        force=force,
+        as_json=json,
+    )
+
+
+TunedArgument = Annotated[
+    Path,
+    typer.Argument(help="Tuned folder (study/model), study, or project.", show_default=False),
+]
+CandidateOption = Annotated[
+    str | None, typer.Option(help="Another tuned finalist than the winner, by id.")
+]
+HubOption = Annotated[
+    bool, typer.Option("--allow-network", help="Let the base model be fetched from the hub.")
+]
+
+
+def chat(
+    model: TunedArgument = Path(),
+    base: Annotated[bool, typer.Option("--base", help="Talk to its base model instead.")] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Talk to both at once.")
+    ] = False,
+    candidate: CandidateOption = None,
+    system: Annotated[str | None, typer.Option(help="System turn.")] = None,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-new-tokens", "--max_new_tokens", min=1, help="The most tokens of an answer."
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Draw tokens at this temperature; 0 draws nothing.")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option("--top-p", "--top_p", help="Draw from the likeliest with this probability."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
+    constraint: Annotated[
+        Path | None,
+        typer.Option(help="File with a JSON schema, a list of choices, or a regular expression."),
+    ] = None,
+    allow_network: HubOption = False,
+) -> None:
+    """Talk to a tuned model in the terminal, and to its base beside it."""
+    from tunewright.cli import chat as command
+
+    command.run(
+        command.ChatOptions(
+            model=model,
+            candidate=candidate,
+            base=base,
+            side_by_side=side_by_side,
+            system=system,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            constraint=constraint,
+            allow_network=allow_network,
+        )
+    )
+
+
+def merge(
+    model: TunedArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the merged model.")],
+    candidate: CandidateOption = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16 or float16; as the base model keeps them otherwise."),
+    ] = None,
+    allow_network: HubOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model written before.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Put an adapter into a copy of its base: a plain Hugging Face folder."""
+    from tunewright.cli import merge as command
+
+    command.run(
+        model,
+        out,
+        candidate=candidate,
+        dtype=dtype,
+        allow_network=allow_network,
         force=force,
         as_json=json,
     )

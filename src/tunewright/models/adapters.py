@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -178,7 +179,9 @@ def with_adapter(model: Any, folder: Path) -> Any:
 
     check_adapter(folder)
     try:
-        found = PeftModel.from_pretrained(sharing_copy(model), str(folder), is_trainable=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of transformers, about PEFT's own code
+            found = PeftModel.from_pretrained(sharing_copy(model), str(folder), is_trainable=False)
     except (KeyError, ValueError, RuntimeError, TypeError) as problem:
         raise ModelError(
             "this adapter does not fit the base model",

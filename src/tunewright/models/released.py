@@ -21,7 +21,7 @@ from tunewright.core.files import draft_of, remove_draft, write_json, write_text
 from tunewright.models.adapters import check_adapter, merge, with_adapter
 from tunewright.models.generation.config import GenerationConfig
 from tunewright.models.resolve import ResolvedModel, resolve_model
-from tunewright.models.safety import read_model_json, weight_files
+from tunewright.models.safety import read_model_json
 from tunewright.models.writing import load_writing_model
 
 RELEASE_FILE = "tunewright.json"
@@ -40,7 +40,6 @@ _TOKENIZER_FILES = (
     "additional_chat_templates/*.jinja",
 )
 """Copied as they are: saved anew, a tokenizer is another file, and the renderer another one."""
-_QUANTISED = "quantization_config"
 
 
 class Release(Config):
@@ -137,13 +136,17 @@ def read_release(folder: Path) -> Release:
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path, elsewhere: str | None = None) -> Iterator[Path]:
     """A new folder that takes the place of `folder` only if the block ends without an error.
 
     A kill leaves the old one, or none, or the new one; never a part.
+
+    Args:
+        folder: that is replaced as a whole.
+        elsewhere: how the person can name another place, as a part of a sentence.
     """
     draft, former = draft_of(folder), draft_of(folder)
-    with writing(folder):
+    with writing(folder, *([elsewhere] if elsewhere else [])):
         draft.mkdir(parents=True)
         try:
             yield draft
@@ -255,8 +258,8 @@ def _card(release: Release) -> str:
             "",
             *lines,
             "",
-            f"It loads with `{load}`. `tunewright predict` and `tunewright chat` put questions to it "
-            "as it was trained; `tunewright.json` holds the settings for that.",
+            f"It loads with `{load}`. `tunewright predict` and `tunewright chat` put questions to",
+            "it as it was trained; `tunewright.json` holds the settings for that.",
             "",
         ]
     )
@@ -377,97 +380,13 @@ def load_release(
     )
 
 
-def merged_release(
-    folder: Path,
-    project_folder: Path | None = None,
-    *,
-    dtype: str | None = None,
-    allow_network: bool = False,
-) -> tuple[Any, Release, Path]:
-    """The plain model of a tuned writer, its new description, and the folder of its tokenizer.
-
-    Args:
-        folder: of the tuned writer.
-        project_folder: where a relative name of the base model starts.
-        dtype: of the weights: `float32`, `bfloat16` or `float16`; as the base model keeps them when
-            not given. The sum is computed in float32 in any case.
-        allow_network: whether the hub may be asked for the base model.
-
-    Raises:
-        ModelError: when it is a whole model already and stays as it is, the base is quantised,
-            missing or another one, or an adapted weight is tied.
-    """
-    release = read_release(folder)
-    if release.form == "whole" and dtype is None:
-        raise ModelError(
-            "there is nothing to merge: this is a plain Hugging Face folder already",
-            file=folder,
-            found=f"strategy {release.strategy.get('name', 'unknown')}",
-            fix="use it as it is, or name another `--dtype` for a copy in that",
-        )
-    source = folder
-    if release.form == "adapter":
-        resolved = find_base(release, folder, project_folder, allow_network)
-        source = resolved.path
-        _refuse_quantised(source)
-    own = _dtype_of(source)
-    loaded = load_release(folder, project_folder, allow_network=allow_network, device="cpu")
-    model = loaded.model.to(_dtypes()[dtype or own])
-    model.config.dtype = _dtypes()[dtype or own]
-    changed = release.model_copy(
-        update={"form": "whole", "merged": release.merged or release.form == "adapter"}
-    )
-    return model, changed, source
-
-
-DTYPES = ("float32", "bfloat16", "float16")
-
-
-def _dtypes() -> dict[str, Any]:
-    import torch
-
-    return {name: getattr(torch, name) for name in DTYPES}
-
-
-def _dtype_of(folder: Path) -> str:
-    """In what a model keeps most of its weights, by the headers of its files."""
-    import json
-    import struct
-
-    names = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
-    sizes: dict[str, int] = {}
-    for path in weight_files(folder):
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(length))
-        for name, entry in header.items():
-            if name != "__metadata__":
-                start, end = entry["data_offsets"]
-                sizes[entry["dtype"]] = sizes.get(entry["dtype"], 0) + end - start
-    most = max(sizes, key=lambda kind: sizes[kind], default="F32")
-    return names.get(most, "float32")
-
-
-def _refuse_quantised(folder: Path) -> None:
-    config = read_model_json(folder / "config.json")
-    if _QUANTISED in config:
-        method = config[_QUANTISED].get("quant_method", "unknown")
-        raise ModelError(
-            "an adapter cannot be merged into a quantised model without rounding it away",
-            file=folder / "config.json",
-            found=f"quantization_config, method {method}",
-            expected="a base model in float32, bfloat16 or float16",
-            fix="use the adapter without merging it",
-        )
-
-
 def _device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def two_sequences(release: Release, folder: Path) -> bool:
+def takes_two_sequences(release: Release, folder: Path) -> bool:
     """Whether prompt and answer are two sequences for a tuned writer, without loading it."""
     if release.form == "adapter":
         return bool(check_adapter(folder).get("task_type") == "SEQ_2_SEQ_LM")

@@ -16,7 +16,13 @@ from tunewright.models.generation.config import ConstraintConfig, GenerationConf
 from tunewright.models.generation.decoder import Decoder, Stream
 from tunewright.models.generation.grammar import meets
 from tunewright.models.generation.written import Written
-from tunewright.models.released import LoadedRelease, Release, load_release
+from tunewright.models.released import (
+    LoadedRelease,
+    Release,
+    load_release,
+    read_release,
+    takes_two_sequences,
+)
 from tunewright.tasks.generate.config import RenderingConfig
 from tunewright.tasks.generate.renderer import Renderer
 from tunewright.tasks.generate.template import UnrenderableError
@@ -155,8 +161,6 @@ def load_text_predictor(
         ModelError: when the folder holds no tuned writer, or it was made with another renderer, or
             its base model is missing or another one.
     """
-    from tunewright.models.released import read_release
-
     release = read_release(folder)
     renderer = renderer_of(release, folder)  # before the weights, which take their time
     loaded = load_release(folder, project_folder, allow_network=allow_network, with_base=with_base)
@@ -171,20 +175,26 @@ def _base_of(loaded: LoadedRelease, renderer: Renderer) -> TextPredictor | None:
     return TextPredictor(loaded.base, loaded.tokenizer, renderer, loaded.release)
 
 
-def renderer_of(release: Release, folder: Path) -> Renderer:
+def renderer_of(release: Release, folder: Path, *, two_sequences: bool | None = None) -> Renderer:
     """The renderer that a model was trained with.
+
+    Args:
+        release: the description in the folder.
+        folder: with the tokenizer.
+        two_sequences: whether prompt and answer are two sequences; as the folder's weights are
+            when not given.
 
     Raises:
         ModelError: when this version, or another tokenizer in the folder, renders differently.
     """
-    from tunewright.models.released import two_sequences
-
+    if two_sequences is None:
+        two_sequences = takes_two_sequences(release, folder)
     renderer = Renderer(
         FileTokenizer(folder),
         release.templates,
         RenderingConfig(**release.rendering),
         release.template_source,
-        two_sequences=two_sequences(release, folder),
+        two_sequences=two_sequences,
     )
     if renderer.renderer != release.renderer:
         raise ModelError(
