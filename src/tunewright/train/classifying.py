@@ -46,7 +46,7 @@ class TrainingSet:
     """Rows to score on; may be empty."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class ClassStream(Stream):
     """Batches of texts with their classes."""
 
