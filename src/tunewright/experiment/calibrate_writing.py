@@ -22,7 +22,7 @@ from tunewright.models.trainable import own_trainable
 from tunewright.models.writer import Writer
 from tunewright.strategies.base import EMBEDDINGS, build_strategy
 from tunewright.train.member import Member
-from tunewright.train.numerics import calibrate
+from tunewright.train.numerics import Numerics, calibrate
 from tunewright.train.recipe import (
     Hyperparameters,
     Phase,
@@ -33,6 +33,7 @@ from tunewright.train.recipe import (
     fitting_strategies,
 )
 from tunewright.train.schedule import Schedule
+from tunewright.train.writing.arithmetic import choose_arithmetic
 from tunewright.train.writing.execution import Execution
 from tunewright.train.writing.planner import Machine, plan_execution
 from tunewright.train.writing.rows import Ragged
@@ -43,6 +44,8 @@ from tunewright.workers.base import Context, JobHandler
 
 _SAMPLE_TOKENS = 4096
 """Tokens on which a strategy is timed."""
+_STEP_TOKENS = 1024
+"""Tokens of a step on which the arithmetic is measured."""
 _WRITTEN_ROWS, _WRITTEN_TOKENS = 8, 16
 _TOLD = {
     "dropped": "too long and left out",
@@ -76,15 +79,16 @@ class CalibrateWriting(JobHandler):
             threads=payload["threads"],
             precision=payload["precision"],
         )
-        spec = spec.model_copy(update={"numerics": numerics.as_dict()})
-        chosen = WritingWorkspace.of(context, spec)
-        _tell_outcomes(context, chosen)
+        _tell_outcomes(context, plain)
         wanted = [StrategySpec(**values) for values in payload["strategies"]]
-        depth = Writer(chosen.model).depth
+        depth = Writer(plain.model).depth
         strategies = _fitting(context, wanted, depth)
         pieces = _sample(lengths, int(payload["seed"]))
-        execution, step_bytes = _plan(chosen, strategies, pieces)
-        chosen = WritingWorkspace.of(context, spec.model_copy(update={"execution": execution}))
+        numerics, execution, step_bytes = _plan(
+            plain, strategies, pieces, numerics, payload["precision"]
+        )
+        made = {"numerics": numerics.as_dict(), "execution": execution}
+        chosen = WritingWorkspace.of(context, spec.model_copy(update=made))
         rates = []
         for number, strategy in enumerate(strategies):
             context.emit(Progress(activity="calibration", done=number, total=len(strategies)))
@@ -145,11 +149,16 @@ def _sample(lengths: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _plan(
-    workspace: WritingWorkspace, strategies: Sequence[StrategySpec], pieces: np.ndarray
-) -> tuple[Execution, int]:
+    workspace: WritingWorkspace,
+    strategies: Sequence[StrategySpec],
+    pieces: np.ndarray,
+    numerics: Numerics,
+    precision: str,
+) -> tuple[Numerics, Execution, int]:
     """How steps are computed, by the strategy that trains the most; and the bytes of one."""
     if not strategies or not len(pieces):
-        return Execution(), 0
+        return numerics, Execution(), 0
+    numerics.apply()
     writers = []
     for strategy in strategies:
         writer = Writer(workspace.model)
@@ -157,10 +166,15 @@ def _plan(
         writers.append(writer)
     dearest = max(writers, key=lambda w: sum(p.numel() for p in w.parameters() if p.requires_grad))
     own_trainable(dearest, workspace.model)
+    source = workspace.source()
+    median = pieces[np.argsort(source.lengths[pieces], kind="stable")]
+    few = median[len(median) // 2 :][: max(1, _STEP_TOKENS // int(np.median(source.lengths)))]
+    inputs = source.inputs(few).to(workspace.device)
+    numerics = choose_arithmetic(dearest, inputs, numerics, precision)
     execution, need = plan_execution(
-        dearest, workspace.source(), workspace.rows, pieces, Machine.here(workspace.device)
+        dearest, source, workspace.rows, pieces, Machine.here(workspace.device)
     )
-    return execution, need.of(execution)
+    return numerics, execution, need.of(execution)
 
 
 def _training_rate(

@@ -6,6 +6,7 @@ same.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -139,14 +140,20 @@ class WritingWorkspace:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        _ = self.numerics
-        model, tokenizer = load_writing_model(
-            self.resolved.path,
-            two_sequences=True,
-            device=self.device.type,
-            quantization=self.spec.quantization,
-        )
-        model.requires_grad_(False)
+        """Model and tokenizer; loaded once for each worker, whatever else changes."""
+        key = f"model-{self.resolved.content_hash}-{self.spec.quantization}"
+        if key not in self.context.warm:
+            model, tokenizer = load_writing_model(
+                self.resolved.path,
+                two_sequences=True,
+                device=self.device.type,
+                quantization=self.spec.quantization,
+            )
+            model.requires_grad_(False)
+            self.context.warm[key] = (model, tokenizer)
+        model, tokenizer = self.context.warm[key]
+        with suppress(ValueError, ImportError, AttributeError):  # a family that has no such kernel
+            model.set_attn_implementation(self.numerics.attention)
         return model, tokenizer
 
     @property
