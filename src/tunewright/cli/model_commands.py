@@ -33,22 +33,19 @@ def new_model(
     ] = "small",
     layers: Annotated[int | None, typer.Option(help="Blocks; of each half with t5, bart.")] = None,
     hidden_size: Annotated[
-        int | None, typer.Option("--hidden_size", "--hidden-size", help="Width of the model.")
+        int | None, typer.Option("--hidden_size", help="Width of the model.")
     ] = None,
     heads: Annotated[int | None, typer.Option(help="Heads; they divide the width.")] = None,
-    vocab_size: Annotated[
-        int | None, typer.Option("--vocab_size", "--vocab-size", help="The most tokens.")
-    ] = None,
+    vocab_size: Annotated[int | None, typer.Option("--vocab_size", help="The most tokens.")] = None,
     words_end_at: Annotated[
         str,
         typer.Option(
             "--words_end_at",
-            "--words-end-at",
             help="No token goes across punctuation, or only none across white_space.",
         ),
     ] = "punctuation",
     max_length: Annotated[
-        int | None, typer.Option("--max_length", "--max-length", help="The most tokens of a row.")
+        int | None, typer.Option("--max_length", help="The most tokens of a row.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same model.")] = 0,
     schema: SchemaOption = None,
