@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
+from transformers.pytorch_utils import Conv1D
 
 from tests.models.writers import CAUSAL, FAMILIES, PAIRED, VOCABULARY, make_writer_model
 from tunewright.models.layers import states_at
@@ -165,3 +167,23 @@ def test_it_runs_on_from_kept_states_only_where_that_is_the_same(family: str) ->
     states, _ = states_at(writer.backbone, [1], inputs.input_ids_bt, None)
     from_states = replace(inputs, input_ids_bt=None, states_btd=states[1], depth=1)
     torch.testing.assert_close(writer(from_states), writer(inputs), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "qwen2", "granite"])
+def test_the_topmost_feed_forward_layer_works_at_trained_positions_alone(family: str) -> None:
+    writer = Writer(make_writer_model(family))
+    rows = some_rows(family)
+    inputs = padded_source(family, rows).inputs(EVERY)
+    seen: list[int] = []
+    (*_, last) = (
+        m
+        for n, m in writer.blocks[-1].named_modules()
+        if isinstance(m, nn.Linear | Conv1D) and "mlp" in n
+    )
+    last.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[:-1].numel()))
+    writer(inputs)
+    assert seen == [len(inputs.places_n)]
+    whole = writer.plain_model()
+    seen.clear()
+    whole(input_ids=inputs.input_ids_bt)
+    assert seen == [inputs.input_ids_bt.numel()], "a released model works on every position"

@@ -99,6 +99,42 @@ class _Picking(nn.Module):
         return logits
 
 
+class _LastProducts:
+    """Lets the topmost feed-forward layer work at the trained positions alone.
+
+    Nothing reads what it gives elsewhere. It works on each position by itself, so what it gives
+    there is the same; hooks leave its name and those of its weights as they are.
+    """
+
+    def __init__(self, picking: _Picking, layer: nn.Module) -> None:
+        self._picking = picking
+        self._shape: torch.Size | None = None
+        self._handles = [
+            layer.register_forward_pre_hook(self._pick),
+            layer.register_forward_hook(self._put_back),
+        ]
+
+    def remove(self) -> None:
+        """Let the layer work on every position again."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _pick(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        places_n = self._picking.places_n
+        if places_n is None:
+            return None
+        self._shape = args[0].shape
+        return (args[0].flatten(0, 1)[places_n], *args[1:])
+
+    def _put_back(self, _: nn.Module, args: tuple[Any, ...], found_nd: Tensor) -> Tensor | None:
+        places_n = self._picking.places_n
+        if places_n is None or self._shape is None:
+            return None
+        rows, width, dim = self._shape
+        everywhere = found_nd.new_zeros(rows * width, dim)
+        return everywhere.index_copy(0, places_n, found_nd).view(rows, width, dim)
+
+
 class Writer(Trainable):
     """A causal language model, or one with encoder and decoder, whose output are losses.
 
@@ -129,6 +165,7 @@ class Writer(Trainable):
         """Whether what the backward needs waits in the machine's main memory."""
         self._tails: dict[int, Tail] = {}
         self.plain_head = self._head_is_plain()
+        self._last_products = self._shorten_last_block()
 
     @property
     def backbone(self) -> Any:  # type: ignore[override]
@@ -232,12 +269,39 @@ class Writer(Trainable):
         try:
             yield
         finally:
+            self._picking.places_n = None
             self.model.train(was_training)
 
     def plain_model(self) -> Any:
         """The model as transformers knows it, with the present weights and its head in place."""
+        if self._last_products is not None:
+            self._last_products.remove()
+            self._last_products = None
         self.model.set_output_embeddings(self._picking.head)
         return self.model
+
+    @torch.no_grad()
+    def _shorten_last_block(self) -> _LastProducts | None:
+        """Hooks on the topmost feed-forward layer, where the result stays the same with them."""
+        layer = getattr(self.blocks[-1], "mlp", None)
+        if layer is None:
+            return None
+        ids_bt = torch.stack([self._ids(2, 8), self._ids(7, 13)])
+        asked: dict[str, Any] = {"input_ids": ids_bt, "use_cache": False}
+        if self.two_sequences:
+            asked["decoder_input_ids"] = ids_bt
+        places_n = torch.tensor([1, 4, 5, 11], device=ids_bt.device)
+        with self._whole_logits():
+            expected = self.model(**asked).logits.flatten(0, 1)[places_n]
+            hooks = _LastProducts(self._picking, layer)
+            self._picking.places_n = places_n
+            try:
+                if _alike(self.model(**asked).logits[0], expected):
+                    return hooks
+            except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
+                pass  # this family's layer takes or gives something else
+        hooks.remove()
+        return None
 
     def _run(self, inputs: Sequences) -> Tensor:
         """What comes out of the module in the head's place, [1, n, d or v]."""
