@@ -96,7 +96,7 @@ def compare(args: argparse.Namespace, folder: Path, rank: int | None) -> dict[st
         "batch_size": BATCH,
         "epochs": 1,
         "warmup_steps": 0,
-        "threads": 2,
+        "threads": 1,
         "lora_r": rank,
         "same_start": True,
     }
