@@ -151,7 +151,7 @@ class TextStudy:
         if luck < skill:
             return right
         if luck > 1 - self.unreadable:
-            return right[: len(right) // 2] if luck < 1 - self.unreadable / 4 else None
+            return right[: len(right) // 2] if luck < 1 - self.unreadable / 3 else None
         if self.prose:
             words = [w for w in right.split() if rng.random() < 0.8]
             return " ".join(words).replace("customer", "client")

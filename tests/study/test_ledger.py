@@ -204,6 +204,29 @@ class TestEarlierVersions:
         assert version == (str(LEDGER_VERSION),)
         assert "candidates" not in tables
 
+    def test_answers_without_probabilities_come_after_the_second(self, path: Path) -> None:
+        texts = Answers(["a", "b"], ["a text", None], [None, 0.5], [None, None])
+        ledger = Ledger(path)
+        ledger.record_answers("probe", "k", "dev", ANSWERS)
+        ledger.close()
+        with sqlite3.connect(path) as db:  # as version 2 made the table
+            db.execute("ALTER TABLE answers RENAME TO newer")
+            db.execute(
+                "CREATE TABLE answers (candidate TEXT NOT NULL, key TEXT NOT NULL, "
+                "split TEXT NOT NULL, example TEXT NOT NULL, answer TEXT, "
+                "confidence REAL NOT NULL, target_probability REAL NOT NULL, "
+                "PRIMARY KEY (candidate, key, split, example)) WITHOUT ROWID"
+            )
+            db.execute("INSERT INTO answers SELECT * FROM newer")
+            db.execute("DROP TABLE newer")
+            db.execute("UPDATE meta SET value = '2' WHERE key = 'version'")
+        db.close()
+        ledger = Ledger(path)
+        assert ledger.answers("probe", "k", "dev") == ANSWERS
+        ledger.record_answers("nearest", "k", "dev", texts)
+        assert ledger.answers("nearest", "k", "dev") == texts
+        ledger.close()
+
     def test_looking_at_one_leaves_it_as_it_is(self, first_version: Path) -> None:
         ledger = Ledger(first_version, read_only=True)
         assert ledger.stage("data", "k") == {"rows": 3}

@@ -36,7 +36,7 @@ def differences(answer: str, reference: str) -> list[Stretch] | None:
         return None
     given, wanted = _TOKEN.findall(answer), _TOKEN.findall(reference)
     matcher = SequenceMatcher(None, wanted, given, autojunk=False)
-    if matcher.ratio() < _LEAST_ALIKE:
+    if _alike(matcher, given, wanted) < _LEAST_ALIKE:
         return None
     found: list[Stretch] = []
     for what, low, high, start, end in matcher.get_opcodes():
@@ -45,6 +45,17 @@ def differences(answer: str, reference: str) -> list[Stretch] | None:
         if what != "delete":
             _add(found, "same" if what == "equal" else "more", "".join(given[start:end]))
     return found
+
+
+def _alike(matcher: SequenceMatcher[str], given: list[str], wanted: list[str]) -> float:
+    """The share of words, white space aside, that both have in the same order."""
+    common = sum(
+        not token.isspace()
+        for block in matcher.get_matching_blocks()
+        for token in wanted[block.a : block.a + block.size]
+    )
+    words = sum(not token.isspace() for token in (*given, *wanted))
+    return 2 * common / max(1, words)
 
 
 def is_same(answer: str, reference: str) -> bool:

@@ -110,7 +110,6 @@ LABELS_ONLY = frozenset(
         "macro F1",
         "precision",
         "recall",
-        "temperature",
     }
 )
 """Terms that a page about written answers has no use for."""
