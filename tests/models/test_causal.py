@@ -14,6 +14,7 @@ import torch
 from tests.tiny_models import WORDS, make_model
 from tunewright.core.errors import ModelError
 from tunewright.models.causal import CausalModel
+from tunewright.models.generation.decoder import Decoder
 from tunewright.models.generation.prefixes import shared_prefix
 from tunewright.models.safety import writes_text
 
@@ -95,6 +96,24 @@ def test_kept_keys_and_values_change_no_likelihood(tmp_path: Path, family: str) 
         assert np.allclose(likelihood.log_likelihoods, wanted, atol=1e-4)
         assert likelihood.tokens.tolist() == [len(answer) for answer in own]
     assert len({round(float(f.log_likelihoods[0]), 3) for f in found}) > 1
+
+
+@pytest.mark.parametrize("family", ["mistral", "bloom"])
+def test_what_cannot_share_a_beginning_is_as_likely(
+    tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.models.generation.writers import make
+
+    model = CausalModel(make_causal(tmp_path / "m"))
+    other = Decoder(make(family), model.tokenizer)
+    monkeypatch.setattr(model, "_model", other.model)
+    monkeypatch.setattr(model, "_reader", other.reader)
+    prompts = [[*range(5, 17), *model.encode(prompt)] for prompt in PROMPTS]
+    answers = [model.encode_answer(answer) for answer in ANSWERS]
+    found = model.likelihoods(prompts, [answers] * len(prompts))
+    for prompt, likelihood in zip(prompts, found, strict=True):
+        wanted = [plainly(model, prompt, answer) for answer in answers]
+        assert np.allclose(likelihood.log_likelihoods, wanted, atol=1e-4)
 
 
 def test_prompts_that_share_nothing_and_many_answers(tmp_path: Path) -> None:

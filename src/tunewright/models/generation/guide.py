@@ -21,6 +21,10 @@ _MARK = "\x02"
 _ROOM_TO_CLOSE = 16
 """Tokens by which a single token may lengthen the way to the end of an answer."""
 
+_LONGER_BY = 4
+"""Tokens by which the way is thought to grow with each token, until it is looked for again."""
+_UNKNOWN = 1_000_000
+
 
 class _Vocabulary:
     """The tokens as llguidance wants them, and behind them one that only means an end."""
@@ -131,11 +135,13 @@ class Guide:
     def __init__(self, guides: Guides, matcher: Any, blank: bool, closing: Closing) -> None:
         self._guides, self._matcher, self._blank, self._closing = guides, matcher, blank, closing
         self._way: list[int] | None = None
+        self._measured = (_UNKNOWN, 0)
+        """Tokens of the way that was found last, and the room there was then."""
 
     def copy(self) -> Guide:
         """Another that goes on from here."""
         other = Guide(self._guides, self._matcher.deep_copy(), self._blank, self._closing)
-        other._way = self._way
+        other._way, other._measured = self._way, self._measured
         return other
 
     @property
@@ -175,9 +181,13 @@ class Guide:
         """How the answer is completed, when it is time for that."""
         if room > 2 * self._closing.shortest + _ROOM_TO_CLOSE:
             return None
-        if self._way is None:
-            self._way = self._closing.way(self._matcher)
         ample = min(self._closing.shortest, _ROOM_TO_CLOSE)
+        if self._way is None:
+            length, at = self._measured
+            if length + _LONGER_BY * (at - room) + ample < room:
+                return None
+            self._way = self._closing.way(self._matcher)
+            self._measured = (room if self._way is None else len(self._way), room)
         if self._way is None or len(self._way) + ample < room:
             return None
         return self._way
