@@ -44,7 +44,7 @@ class SqlSettings(Config):
     """The column of each row that holds its tables: SQL that makes and fills them, or JSON as
     `{"name": ..., "header": [...], "rows": [[...]]}`, or a list of such."""
     steps: int = Field(default=50_000_000, ge=10_000)
-    """How much a query may compute, in steps of SQLite's virtual machine (about two seconds); the
+    """How much a query may compute, in steps of SQLite's virtual machine (about a second); the
     same on every machine. One that needs more has failed."""
     seconds: float = Field(default=30.0, gt=0)
     """A limit of wall time behind it."""
