@@ -6,7 +6,8 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -147,14 +148,14 @@ class TerminalScreen(Screen):
         self, predictor: TextPredictor, config: GenerationConfig, names: Sequence[str]
     ) -> None:
         release = predictor.release
-        who = {
-            "tuned": f"{release.base_model}, tuned ({release.strategy.get('name', '?')})",
-            "base": f"{release.base_model}, as it is",
-        }
+        base = Path(release.base_model).name
+        how = release.strategy.get("name", "unknown strategy")
+        who = {"tuned": f"{base}, tuned ({how})", "base": f"{base}, as it is"}
         for name in names:
             console.print(Text(name, style=f"bold {_COLOURS[name]}"), Text(who[name], style="dim"))
-        how = "drawn" if config.do_sample else "the likeliest tokens"
-        told = f"{how}, at most {config.max_new_tokens:,} tokens; /help for commands"
+        drawn = f"drawn at temperature {config.temperature:g}"
+        taken = drawn if config.do_sample else "the likeliest tokens"
+        told = f"{taken}, at most {config.max_new_tokens:,} tokens; /help for commands"
         if not predictor.takes_turns:
             told += "; it was trained on plain texts, so each line is continued as it is"
         console.print(Text(told, style="dim"))
@@ -167,6 +168,10 @@ class TerminalScreen(Screen):
         console.print(Text(text, style="yellow"))
 
     def show(self, answers: Sequence[Pieces], stopped: Callable[[], bool]) -> None:
+        with _silent_keys():
+            self._show(answers, stopped)
+
+    def _show(self, answers: Sequence[Pieces], stopped: Callable[[], bool]) -> None:
         if len(answers) > 1 and console.width >= _WIDE:
             self._beside(answers, stopped)
             return
@@ -200,6 +205,25 @@ class TerminalScreen(Screen):
                     live.update(_table(answers, console.height - _AROUND), refresh=True)
                     drawn = time.monotonic()
         console.print(_table(answers))
+
+
+@contextmanager
+def _silent_keys() -> Iterator[None]:
+    """Within the block keys leave no mark between what is drawn; what was typed is read later."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    keyboard = sys.stdin.fileno()
+    former = termios.tcgetattr(keyboard)
+    quiet = [*former]
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(keyboard, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSANOW, former)
 
 
 def _pieces(answer: Pieces, stopped: Callable[[], bool]) -> Iterator[str]:

@@ -200,23 +200,7 @@ def verify(project: ProjectArgument = _HERE, json: JsonOption = False) -> None:
     stages.verify(project, as_json=json)
 
 
-@app.command(rich_help_panel=_PANEL_RESULT)
-@guarded
-def predict(
-    inputs: Annotated[
-        str | None, typer.Argument(help="A data file; standard input when left out.")
-    ] = None,
-    project: Annotated[Path, typer.Option(help="Project file or folder.")] = _HERE,
-    candidate: Annotated[
-        str | None, typer.Option(help="Another finalist than the winner, by id.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write here, not to standard output.")] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the most probable labels.")] = None,
-) -> None:
-    """Answer texts with the winner: a file or lines in, JSON lines with probabilities out."""
-    from tunewright.cli import predict as command
-
-    command.run(inputs, project, candidate=candidate, output=output, top=top)
+app.command(rich_help_panel=_PANEL_RESULT)(guarded(model_commands.predict))
 
 
 @app.command(rich_help_panel=_PANEL_OTHER)

@@ -93,6 +93,26 @@ HubOption = Annotated[
 ]
 
 
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-new-tokens", "--max_new_tokens", min=1, help="The most tokens of an answer."
+    ),
+]
+TemperatureOption = Annotated[
+    float | None, typer.Option(min=0, help="Draw tokens at this temperature; 0 draws nothing.")
+]
+TopPOption = Annotated[
+    float | None,
+    typer.Option("--top-p", "--top_p", help="Draw from the likeliest with this probability."),
+]
+SeedOption = Annotated[int | None, typer.Option(help="Of what is drawn.")]
+ConstraintOption = Annotated[
+    Path | None,
+    typer.Option(help="File with a JSON schema, a list of choices, or a regular expression."),
+]
+
+
 def chat(
     model: TunedArgument = Path(),
     base: Annotated[bool, typer.Option("--base", help="Talk to its base model instead.")] = False,
@@ -101,24 +121,11 @@ def chat(
     ] = False,
     candidate: CandidateOption = None,
     system: Annotated[str | None, typer.Option(help="System turn.")] = None,
-    max_new_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-new-tokens", "--max_new_tokens", min=1, help="The most tokens of an answer."
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(min=0, help="Draw tokens at this temperature; 0 draws nothing.")
-    ] = None,
-    top_p: Annotated[
-        float | None,
-        typer.Option("--top-p", "--top_p", help="Draw from the likeliest with this probability."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of what is drawn.")] = None,
-    constraint: Annotated[
-        Path | None,
-        typer.Option(help="File with a JSON schema, a list of choices, or a regular expression."),
-    ] = None,
+    max_new_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    seed: SeedOption = None,
+    constraint: ConstraintOption = None,
     allow_network: HubOption = False,
 ) -> None:
     """Talk to a tuned model in the terminal, and to its base beside it."""
@@ -165,3 +172,52 @@ def merge(
         force=force,
         as_json=json,
     )
+
+
+def predict(
+    inputs: Annotated[
+        str | None,
+        typer.Argument(
+            help="A data file, or standard input when left out; or a tuned folder, study or "
+            "project, with the rows behind --input or --text."
+        ),
+    ] = None,
+    project: Annotated[Path, typer.Option(help="Project file or folder.")] = Path(),
+    source: Annotated[str | None, typer.Option("--input", help="The data file.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A question instead of a file (repeat).")
+    ] = None,
+    candidate: Annotated[
+        str | None, typer.Option(help="Another finalist than the winner, by id.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write here, not to standard output.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the most probable labels.")] = None,
+    schema: SchemaOption = None,
+    columns: ColumnsOption = None,
+    max_new_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    seed: SeedOption = None,
+    constraint: ConstraintOption = None,
+    allow_network: HubOption = False,
+) -> None:
+    """Answer rows with the winner: a file or lines in, JSON lines out, one for each row."""
+    from tunewright.cli import predict_command as command
+    from tunewright.cli.predict_text import PredictTextOptions
+
+    wanted = PredictTextOptions(
+        model=project,
+        source=source,
+        texts=text or [],
+        candidate=candidate,
+        output=output,
+        schema=schema,
+        columns=columns or [],
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        constraint=constraint,
+        allow_network=allow_network,
+    )
+    command.run(inputs, project, wanted, top=top)

@@ -52,7 +52,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def answers_to(output: Path | None, source: str | None, project: Project) -> Iterator[Write]:
+def answers_to(output: Path | None, source: str | None, project: Project | None) -> Iterator[Write]:
     """What writes the answers to where the person wants them.
 
     A file appears (or replaces an older one) only when all of it has been written; standard
@@ -61,7 +61,7 @@ def answers_to(output: Path | None, source: str | None, project: Project) -> Ite
     Args:
         output: where the person wants them; standard output when not given.
         source: the data path that is answered; None or `-` for standard input.
-        project: whose files must stay as they are.
+        project: whose files must stay as they are, where there is one.
 
     Raises:
         ConfigError: when there can be no such file, or it is one that is read.
@@ -131,10 +131,13 @@ def _is_stream(output: Path) -> bool:
     return output.exists() and not output.is_file() and not output.is_dir()
 
 
-def _refuse_overwriting(place: Path, output: Path, inputs: list[Path], project: Project) -> None:
+def _refuse_overwriting(
+    place: Path, output: Path, inputs: list[Path], project: Project | None
+) -> None:
     kept = [(path, "the file that is to be answered") for path in inputs]
-    kept += [(project.file, "the project file")]
-    kept += [(path, "a data file of the project") for path in data_files(project)]
+    if project is not None:
+        kept += [(project.file, "the project file")]
+        kept += [(path, "a data file of the project") for path in data_files(project)]
     for path, name in kept:
         if same_file(path, place):
             raise ConfigError(f"this is {name}", file=output, field="--output", fix=_ELSEWHERE)

@@ -117,7 +117,7 @@ def read_release(folder: Path) -> Release:
             file=path,
             found=f"task: {values.get('task')}",
             expected="task: generate",
-            fix="`tunewright predict` answers with models of every task",
+            fix="name a model that writes; with `predict`, name the project of this one instead",
         )
     try:
         return Release.model_validate(values)
@@ -349,7 +349,7 @@ def load_release(
         ModelError: when it cannot be loaded, or the base model is missing or another one.
     """
     release = read_release(folder)
-    device = device or _device()
+    device = device or default_device()
     if release.form == "whole":
         resolve_model(str(folder.resolve()), folder)  # checks the files
         model, tokenizer = load_writing_model(folder, two_sequences=True, device=device)
@@ -380,7 +380,8 @@ def load_release(
     )
 
 
-def _device() -> str:
+def default_device() -> str:
+    """Where models are put."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
