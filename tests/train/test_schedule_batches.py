@@ -36,6 +36,47 @@ def test_equal_to_transformers(kind: str) -> None:
         oracle.step()
 
 
+@pytest.mark.parametrize("warmup", [0, 10])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("inverse_sqrt", {}), ("cosine_with_min_lr", {"min_lr_rate": 0.2})]
+)
+def test_those_with_options_equal_transformers(
+    kind: str, options: dict[str, float], warmup: int
+) -> None:
+    from transformers import get_scheduler
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    oracle = get_scheduler(
+        kind,
+        optimizer,
+        num_warmup_steps=warmup,
+        num_training_steps=100,
+        scheduler_specific_kwargs=options or None,
+    )
+    values = Hyperparameters(
+        lr_scheduler_type=kind,  # type: ignore[arg-type]
+        warmup_steps=warmup,
+        num_train_epochs=10,
+        **options,
+    )
+    ours = schedule_for(values, steps_per_epoch=10, horizon_epochs=3)
+    assert ours.branch_step == ours.horizon_steps == 30
+    for step in range(100):
+        if step >= warmup:
+            assert ours.factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-9)
+        else:
+            assert ours.factor(step) == pytest.approx((step + 1) / warmup)
+        optimizer.step()
+        oracle.step()
+
+
+def test_warm_up_steps_come_before_a_share() -> None:
+    values = Hyperparameters(warmup_ratio=0.5, warmup_steps=4, num_train_epochs=2)
+    assert schedule_for(values, steps_per_epoch=10, horizon_epochs=2).warmup_steps == 4
+    values = Hyperparameters(warmup_ratio=0.5, num_train_epochs=2)
+    assert schedule_for(values, steps_per_epoch=10, horizon_epochs=2).warmup_steps == 10
+
+
 def test_warmup_stable_decay() -> None:
     schedule = _schedule("warmup_stable_decay")
     factors = [schedule.factor(step) for step in range(100)]
