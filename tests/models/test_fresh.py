@@ -198,7 +198,7 @@ class TestTokenizer:
 
 
 class TestShapes:
-    @pytest.mark.parametrize(("size", "millions"), [("tiny", 0.73), ("small", 4.3), ("large", 97)])
+    @pytest.mark.parametrize(("size", "millions"), [("tiny", 0.53), ("small", 4.3), ("large", 97)])
     def test_what_sizes_come_to(self, size: str, millions: float) -> None:
         config = FreshModelConfig.model_validate({"size": size})
         shape = shape_of(config)
@@ -225,7 +225,7 @@ class TestShapes:
         assert raised.value.found
 
     def test_a_width_alone_finds_its_heads(self) -> None:
-        assert shape_of(FreshModelConfig(hidden_size=90, size="tiny")).num_attention_heads == 3
+        assert shape_of(FreshModelConfig(hidden_size=90, size="tiny")).num_attention_heads == 5
         for hidden in (8, 10, 14, 34, 130):
             shape = shape_of(FreshModelConfig(hidden_size=hidden))
             assert hidden % shape.num_attention_heads == 0

@@ -26,7 +26,9 @@ def write_sample_project(options: InitOptions, out: Path, *, as_json: bool) -> N
     model = named_model(options.model, out, notes)
     if model is None:
         model = f"./{sample.MODEL_FOLDER}"
-        _make_model(FreshModelConfig(**sample.MODEL), folder, sample.MODEL_FOLDER, paths, as_json)
+        train = next(path for path in paths if path.name == sample.LEARNED_FROM)
+        shape = FreshModelConfig(**sample.MODEL)
+        _make_model(shape, folder / sample.MODEL_FOLDER, train, as_json=as_json)
     write_text(out, sample.project_text(yaml_value(model)), ELSEWHERE)
     if as_json:
         files = [str(path) for path in paths]
@@ -39,15 +41,11 @@ def write_sample_project(options: InitOptions, out: Path, *, as_json: bool) -> N
     show_next(out, ("check", "show", "run"))
 
 
-def _make_model(
-    config: FreshModelConfig, folder: Path, name: str, paths: list[Path], as_json: bool
-) -> None:
+def _make_model(config: FreshModelConfig, target: Path, train: Path, *, as_json: bool) -> None:
     """The model beside the project file; one of the same shape that is there already stays."""
-    target = folder / name
     if made_with(target) == config:
         return
-    learned_from = next(str(path) for path in paths if path.name == "train.jsonl")
-    request = NewModelRequest(config=config, files=[learned_from], out=target, schema="messages")
+    request = NewModelRequest(config=config, files=[str(train)], out=target, schema="messages")
     with LiveProgress(quiet=as_json) as progress:
         made = make_new_model(request, progress.listener().on_event)
     if not as_json:

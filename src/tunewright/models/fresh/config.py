@@ -36,12 +36,12 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(num_hidden_layers=3, hidden_size=128, num_attention_heads=4, vocab_size=1024),
-    "small": Size(num_hidden_layers=4, hidden_size=256, num_attention_heads=4, vocab_size=4096),
+    "tiny": Size(num_hidden_layers=2, hidden_size=128, num_attention_heads=8, vocab_size=1024),
+    "small": Size(num_hidden_layers=4, hidden_size=256, num_attention_heads=8, vocab_size=4096),
     "medium": Size(num_hidden_layers=8, hidden_size=512, num_attention_heads=8, vocab_size=8192),
     "large": Size(num_hidden_layers=12, hidden_size=768, num_attention_heads=12, vocab_size=16384),
 }
-"""About 1, 4, 30 and 100 million parameters."""
+"""About half a million, 4, 30 and 100 million parameters."""
 
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>")
 ROLE_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|call|>")
@@ -62,7 +62,7 @@ class FreshModelConfig(Config):
     architecture: Architecture = "llama"
     """`llama`, `qwen3` or `gpt2` (a decoder), `t5` or `bart` (an encoder and a decoder)."""
     size: Literal["tiny", "small", "medium", "large"] = "small"
-    """`tiny`, `small`, `medium` or `large`: about 1, 4, 30 and 100 million parameters."""
+    """`tiny`, `small`, `medium` or `large`: about half a million, 4, 30 and 100 million parameters."""
     num_hidden_layers: int | None = Field(default=None, ge=1, le=200)
     """Blocks; of an encoder and a decoder, of each."""
     hidden_size: int | None = Field(default=None, ge=8, le=32_768)

@@ -29,8 +29,8 @@ SEED = 20261
 TRAIN, DEV, TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 ROWS = {TRAIN: 6000, DEV: 300, TEST: 500}
 
-_HELD_OUT_SHAPES = 0.1
-_HELD_OUT_TEST_ROWS = 0.25
+_HELD_OUT_SHAPES = 0.25
+_HELD_OUT_TEST_ROWS = 0.2
 _OPTIONAL = {"notify": 0.3, "reason": 0.35, "window": 0.4, "priority": 0.35}
 _OPTIONAL_OTHERWISE = 0.5
 _FOLLOWED = 0.25
@@ -69,9 +69,10 @@ class Shape:
 
     @property
     def held_out(self) -> bool:
-        """Of shapes with two parts or more beside the action a share, drawn by their names."""
+        """Of shapes with three parts or more beside the action a share, drawn by their names: each
+        two of their parts are still seen together."""
         parts = len(self.fields) + (self.following is not None) + len(self.following_fields)
-        return parts >= 2 and stream("shape", self.name).random() < _HELD_OUT_SHAPES
+        return parts >= 3 and stream("shape", self.name).random() < _HELD_OUT_SHAPES
 
 
 def stream(*names: str | int) -> Random:
