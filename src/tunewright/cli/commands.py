@@ -157,12 +157,26 @@ def run(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier results.")] = False,
     minutes: MinutesOption = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train each recipe in so many processes. For written answers."),
+    ] = None,
+    sharding: Annotated[
+        str | None,
+        typer.Option(help="With several processes: none, or full to divide the weights."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Run everything that has not been run, to the verdict, the model and the report."""
     from tunewright.cli import stages
 
-    stages.run(project, until=until, fresh=fresh, minutes=minutes, as_json=json)
+    stages.run(
+        project,
+        stages.RunOptions(
+            until=until, fresh=fresh, minutes=minutes, processes=processes, sharding=sharding
+        ),
+        as_json=json,
+    )
 
 
 data_commands.register(app)

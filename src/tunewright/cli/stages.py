@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,15 +170,22 @@ def _show_power(planned: dict[str, Any]) -> None:
         )
 
 
-def run(
-    path: Path, *, until: str | None, fresh: bool, minutes: float | None, as_json: bool
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What `Project.run` is asked for."""
+
+    until: str | None = None
+    fresh: bool = False
+    minutes: float | None = None
+    processes: int | None = None
+    sharding: str | None = None
+
+
+def run(path: Path, options: RunOptions, *, as_json: bool) -> None:
     """Run to the end, or to a stage, and show the verdict."""
     project = load(path, quiet=as_json)
     with _placed_in(project), LiveProgress(quiet=as_json) as progress:
-        result = project.run(
-            until=until, fresh=fresh, minutes=minutes, listener=progress.listener()
-        )
+        result = project.run(**asdict(options), listener=progress.listener())
     if as_json:
         print_json(
             describe({name: getattr(result, name) for name in _RESULT_FIELDS})
@@ -185,7 +193,9 @@ def run(
         )
         return
     if result.verdict is None:
-        console.print(f"Stopped after '{until}', as asked. Run again without --until to go on.")
+        console.print(
+            f"Stopped after '{options.until}', as asked. Run again without --until to go on."
+        )
         return
     show_verdict(result.verdict)
     _show_places(result)

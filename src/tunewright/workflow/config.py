@@ -19,6 +19,7 @@ from tunewright.decide.config import DecisionConfig, check_decision, with_defaul
 from tunewright.experiment.config import TrainingConfig
 from tunewright.models.generation.config import GenerationConfig
 from tunewright.tasks.generate.config import RenderingConfig
+from tunewright.train.processes.config import MAX_PROCESSES, Sharding
 
 
 class CandidateSpec(Config):
@@ -87,6 +88,8 @@ class ProjectConfig(Config):
         "max_seq_len": "max_length",
         "num_threads": "threads",
         "random_seed": "seed",
+        "num_processes": "processes",
+        "nproc_per_node": "processes",
         "quantization_bit": "quantization",
         "quant_bits": "quantization",
         "quantize": "quantization",
@@ -124,6 +127,12 @@ class ProjectConfig(Config):
     """Root of every random stream."""
     threads: int | None = Field(default=None, ge=1, le=MAX_THREADS)
     """Processor threads; all available cores when not given."""
+    processes: int = Field(default=1, ge=1, le=MAX_PROCESSES)
+    """Processes that train a trial together, each on its share of the rows of every step. For
+    `generate`."""
+    sharding: Sharding = "none"
+    """Of several processes: `none` keeps all weights in each (DDP), `full` divides weights,
+    gradients and optimiser state among them (FSDP)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the factors in training; `auto` takes bfloat16 where it is measured to be
     faster. Everything that is stored, scored or shipped is computed in float32."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import yaml
 
+from tunewright.core.config import YamlDocument, validate
 from tunewright.core.errors import ConfigError, DataError, ModelError, nearest
 from tunewright.core.files import write_text
 from tunewright.data.config import CLASSIFICATION
@@ -19,6 +20,7 @@ from tunewright.models.resolve import local_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
 from tunewright.study.lock import FileLock
+from tunewright.train.processes.config import Parallel
 from tunewright.workers.base import Job, Worker
 from tunewright.workers.in_process import InProcessWorker
 from tunewright.workers.process import ProcessWorker
@@ -93,6 +95,8 @@ class Project:
         until: str | None = None,
         fresh: bool = False,
         minutes: float | None = None,
+        processes: int | None = None,
+        sharding: str | None = None,
         in_process: bool = False,
         listener: Listener | None = None,
     ) -> RunResult:
@@ -103,6 +107,8 @@ class Project:
             fresh: forget what earlier runs have found (openings of the test set are not forgotten).
             minutes: the planner leaves out what matters least until the estimate fits; a run that
                 takes longer all the same is stopped, and can be resumed.
+            processes: that train a trial together, in place of the project's.
+            sharding: of several processes, in place of the project's.
             in_process: work in this process instead of a worker of its own.
             listener: is told what happens.
 
@@ -114,8 +120,9 @@ class Project:
         self._refuse_other_tasks()
         stages = stages_of(self.config.task)
         _refuse_unknown_stage(until, [stage.name for stage in stages])
+        parallel = self._parallel(processes, sharding)
         with self._session(in_process=in_process, listener=listener, minutes=minutes) as session:
-            session.until = until
+            session.until, session.parallel = until, parallel
             self.layout.remove_drafts()
             self._write_lock_file(session)  # first, since it finds out whether every input is there
             if fresh:
@@ -239,6 +246,36 @@ class Project:
         session.ledger.forget_stages()
         for folder in (session.layout.trials, session.layout.store):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _parallel(self, processes: int | None, sharding: str | None) -> Parallel:
+        """In how many processes a trial is trained.
+
+        Raises:
+            ConfigError: for a task or a number that this is not possible with.
+        """
+        wanted = {
+            "processes": self.config.processes if processes is None else processes,
+            "sharding": self.config.sharding if sharding is None else sharding,
+        }
+        parallel = validate(Parallel, YamlDocument(wanted, {}, None))
+        if parallel.processes > 1 and self.config.task != GENERATE:
+            raise ConfigError(
+                f"`task: {self.config.task}` is trained in one process",
+                file=self.file,
+                field="processes",
+                found=str(parallel.processes),
+                expected="1",
+                fix="leave `processes` out: several trials are trained side by side as it is",
+            )
+        if parallel.sharding == "full" and parallel.processes == 1:
+            raise ConfigError(
+                "weights can only be divided among several processes",
+                file=self.file,
+                field="sharding",
+                found="sharding: full, with one process",
+                fix="say `--processes 2` or more, or `sharding: none`",
+            )
+        return parallel
 
     def _refuse_other_tasks(self) -> None:
         """Candidates and training exist for labels and for written answers; rows of every task can

@@ -18,6 +18,7 @@ from tunewright.decide.config import AUTO, DecisionConfig, metric_for_words
 from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
+from tunewright.train.processes.config import Parallel
 from tunewright.workers.base import Job, Worker
 from tunewright.workflow.config import GENERATE, ProjectConfig
 
@@ -54,6 +55,8 @@ class Session:
     """The person's time budget; None for no limit. The plan is made to fit it, and a run that
     takes longer all the same is stopped, unless only the short stages after the last training are
     left."""
+    parallel: Parallel = field(default_factory=Parallel)
+    """In how many processes a trial is trained."""
     until: str | None = None
     """The last stage that the person wants; the whole workflow when None."""
     results: dict[str, dict[str, Any]] = field(default_factory=dict)

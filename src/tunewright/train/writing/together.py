@@ -12,7 +12,6 @@ from tunewright.core.errors import ConfigError
 from tunewright.core.events import Event
 from tunewright.core.usage import reset_peak_memory
 from tunewright.train.checkpoint import load_progress
-from tunewright.train.engine import MICRO_BATCH_TOKENS
 from tunewright.train.member import TrialProgress
 from tunewright.train.memory import ShortOfMemoryError, short_of_memory
 from tunewright.train.processes.config import Parallel
@@ -85,7 +84,8 @@ def train_together(
         try:
             found = group.run(_TOGETHER, asked, context.emit)
         except GroupFailedError as problem:
-            _take_less(problem.error, fitting, reasons, context.emit)
+            most = workspace.spec.execution.micro_batch_tokens
+            _take_less(problem.error, most, fitting, reasons, context.emit)
             continue
         if _memory_is_scarce(parallel):
             group.close()
@@ -110,13 +110,14 @@ def _memory_is_scarce(parallel: Parallel) -> bool:
 
 def _take_less(
     error: dict[str, Any],
+    most: int,
     fitting: dict[str, int],
     reasons: dict[str, str],
     emit: Callable[[Event], None],
 ) -> None:
     """Note what a process that ran out of memory said."""
     trial, tokens = str(error["trial"]), int(error["tokens"])
-    before = fitting.get(trial, MICRO_BATCH_TOKENS)
+    before = fitting.get(trial, most)
     if tokens == 0 or tokens >= before:
         fitting[trial] = 0
         reasons[trial] = str(error["reason"] or error["what"])

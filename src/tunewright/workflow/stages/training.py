@@ -118,6 +118,7 @@ def _train_together(
             **metric,
             "trials": [trial.model_dump(mode="json") for trial in trials],
             "horizons": list(horizons),
+            **({"parallel": session.parallel.model_dump()} if session.writes else {}),
         },
         "; ".join(dict.fromkeys(trial.recipe.label for trial in trials)),
     )
