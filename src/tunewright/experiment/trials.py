@@ -21,6 +21,7 @@ from tunewright.data.split import nested_order
 from tunewright.evaluate.calibration import softmax
 from tunewright.evaluate.metrics import METRICS
 from tunewright.models.classifier import Classifier, save_classifier
+from tunewright.models.trainable import Trainable
 from tunewright.train.checkpoint import trained_to
 from tunewright.train.classifying import (
     ClassStream,
@@ -177,6 +178,7 @@ class ReleaseTuned(JobHandler):
         member, _ = _soup(workspace, trials)
         temperature = float(payload["temperature"])
         model = member.finish()
+        assert isinstance(model, Classifier)
         folder = workspace.layout.root / payload["folder"]
         save_classifier(
             model,
@@ -274,7 +276,7 @@ def _soup(workspace: Workspace, trials: list[Trial]) -> tuple[Member, ClassStrea
     return member, stream
 
 
-def _test_logits(workspace: Workspace, model: Classifier) -> np.ndarray:
+def _test_logits(workspace: Workspace, model: Trainable) -> np.ndarray:
     rows = np.arange(len(workspace.dataset.test))
     source = workspace.token_source(TEST)
     return score_rows(model, source, rows, next(model.parameters()).device)

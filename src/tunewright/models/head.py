@@ -46,9 +46,8 @@ def head_losses(
     rows = max(1, chunk_bytes // (4 * weight_vd.shape[0]))
     trained = weight_vd.requires_grad or (bias_v is not None and bias_v.requires_grad)
     if not trained and torch.is_grad_enabled() and hidden_nd.requires_grad:
-        losses_n: Tensor = _FrozenHead.apply(
-            hidden_nd, weight_vd, bias_v, targets_n, smoothing, rows
-        )
+        given = (hidden_nd, weight_vd, bias_v, targets_n, smoothing, rows)
+        losses_n: Tensor = _FrozenHead.apply(*given)  # type: ignore[no-untyped-call]
         return losses_n
     if len(hidden_nd) <= rows:
         return plain_losses(hidden_nd, weight_vd, bias_v, targets_n, smoothing)

@@ -72,7 +72,7 @@ class Sequences:
         """The same on a device."""
         if device.type == "cpu":
             return self
-        moved = {
+        moved: dict[str, Any] = {
             name: value.to(device, non_blocking=True)
             for name in self.__slots__
             if isinstance(value := getattr(self, name), Tensor)
@@ -168,7 +168,7 @@ class Writer(Trainable):
         self._last_products = self._shorten_last_block()
 
     @property
-    def backbone(self) -> Any:  # type: ignore[override]
+    def backbone(self) -> Any:
         """The model without its head."""
         return self.model.base_model
 

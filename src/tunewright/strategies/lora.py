@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -133,7 +133,7 @@ class Lora(Strategy):
 
         adapted = [(n, m) for n, m in model.backbone.named_modules() if isinstance(m, LoraLayer)]
         for name, layer in adapted:
-            base = layer.get_base_layer()
+            base: Any = layer.get_base_layer()
             base.weight = nn.Parameter(base.weight.detach().clone(), requires_grad=False)
             layer.merge(safe_merge=True)
             parent_name, _, child = name.rpartition(".")

@@ -142,14 +142,16 @@ def saved_bytes(writer: Writer, inputs: Sequences) -> int:
     weights = {p.untyped_storage().data_ptr() for p in writer.parameters()}
     seen: dict[int, int] = {}
 
+    held: list[Tensor] = []  # so that no storage is given out twice
+
     def note(tensor: Tensor) -> Tensor:
+        held.append(tensor)
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             seen[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    held: list[Tensor] = []  # so that no storage is given out twice
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: held.append(t) or note(t), lambda t: t):
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         writer(inputs)
     return sum(seen.values())
 

@@ -34,7 +34,7 @@ class Ragged:
         """From rows of plain values."""
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum([len(row) for row in rows], out=offsets[1:])
-        values = np.fromiter((v for row in rows for v in row), dtype, int(offsets[-1]))
+        values: np.ndarray = np.fromiter((v for row in rows for v in row), dtype, int(offsets[-1]))
         return cls(values=values, offsets=offsets)
 
     def __len__(self) -> int:
@@ -83,7 +83,9 @@ class TokenRows:
     def trained(self) -> np.ndarray:
         """Sum of the weights of each piece, float64 [pieces]."""
         totals = np.concatenate([[0.0], np.cumsum(self.weights.values, dtype=np.float64)])
-        return totals[self.weights.offsets[1:]] - totals[self.weights.offsets[:-1]]
+        offsets = self.weights.offsets
+        found: np.ndarray = totals[offsets[1:]] - totals[offsets[:-1]]
+        return found
 
     def of_examples(self, rows: np.ndarray) -> np.ndarray:
         """The pieces of some rows of the data set, int64, ascending."""
