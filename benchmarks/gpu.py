@@ -19,7 +19,9 @@ processor could do in that time at its dense bfloat16 peak. Needed are, for each
 
 and for each trained token 4 V h for the head, V words by h wide, which is frozen too. What is
 computed again (checkpointing), for padding, or for rows that are not trained does not count: it
-makes the share smaller. That the lowest block needs no gradient of its inputs is not taken off.
+makes the share smaller. Two things are not taken off and flatter it a little, by one block at most
+each: the lowest block needs no gradient of its inputs, and of the highest an engine may leave out
+what no trained token reads, as ours does.
 """
 
 from __future__ import annotations

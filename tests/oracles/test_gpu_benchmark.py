@@ -39,26 +39,17 @@ def test_the_whole_command_at_toy_size(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_needed_work_is_what_torch_counts() -> None:
     """By torch's own counter, less what the formula says that it leaves out or adds."""
+    from peft import LoraConfig, get_peft_model
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from tunewright.models.writer import Sequences, Writer
-    from tunewright.strategies.base import build_strategy
-
     shape = {**material.TOY, "vocab_size": 60}
-    config = LlamaConfig(**shape, attn_implementation="eager")
-    writer = Writer(LlamaForCausalLM(config))
-    build_strategy("lora", {"lora_r": 16, "lora_alpha": 32}).prepare(writer)
+    plain: Any = LlamaForCausalLM(LlamaConfig(**shape, attn_implementation="eager"))
+    get_peft_model(plain, LoraConfig(r=16, target_modules=meter.LLAMA_LINEAR))
     length, learned = 24, 9
-    inputs = Sequences(
-        input_ids_bt=torch.arange(length)[None] % 60,
-        places_n=torch.arange(length - learned, length),
-        targets_n=torch.ones(learned, dtype=torch.int64),
-        weights_n=torch.ones(learned),
-        weight=float(learned),
-    )
     with FlopCounterMode(display=False) as counter:
-        writer(inputs).sum().backward()
+        hidden = plain.model(input_ids=torch.arange(length)[None]).last_hidden_state
+        plain.lm_head(hidden[:, -learned:]).sum().backward()
     rows = {"tokens": length, "trained_tokens": learned, "squares": length**2}
     # An eager attention multiplies all pairs of tokens, not the half that looks back.
     width, depth = shape["hidden_size"], shape["num_hidden_layers"]
