@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import make_rows
 from tunewright.data.prepare import PrepareData
+from tunewright.data.prepare_contents import PrepareContents
 from tunewright.workers.base import Context
 from tunewright.workflow.check import check_desk
 from tunewright.workflow.config import ProjectConfig, load_project_config
@@ -48,7 +49,8 @@ def prepare(name: str, study: Path) -> dict[str, Any]:
         "folder": str(study.parent),
         "seed": config.seed,
     }
-    return PrepareData().run(Context(study, lambda event: None), payload)
+    kind = PrepareContents if config.task == "generate" else PrepareData
+    return kind().run(Context(study, lambda event: None), payload)
 
 
 def write_table(path: Path, header: list[str] | None, rows: list[tuple[str, ...]]) -> None:
@@ -125,6 +127,12 @@ def chat(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
 
 
+def generate(folder: Path) -> None:
+    rows = [{"question": f"{t} {n}?", "answer": a} for n, (t, a) in enumerate(make_rows(60))]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "questions.jsonl").write_text(text, encoding="utf-8")
+
+
 def tags(folder: Path) -> None:
     lines = [f"Anna B-person\nsees O\nTown{n} B-place\n\n" for n in range(20)]
     (folder / "news.conll").write_text("".join(lines), encoding="utf-8")
@@ -144,9 +152,12 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "mixture-by-time": mixture_by_time,
 }
 
+WRITTEN: dict[str, Callable[[Path], None]] = {"generate": generate, "chat": chat}
+"""Examples whose answers are written."""
+
 
 def test_every_example_has_data() -> None:
-    assert set(MAKERS) | set(CHECKED) == {file.stem for file in FILES}
+    assert set(MAKERS) | set(CHECKED) | set(WRITTEN) == {file.stem for file in FILES}
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -164,6 +175,16 @@ def test_the_mixture_draws_more_of_the_small_set_and_tests_the_latest(tmp_path: 
     found = prepare("mixture-by-time", tmp_path / "study")
     small = next(part for part in found["mixture"] if part["name"] == "forum.csv")
     assert small["share"] > 0.15
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_its_rows_are_divided_and_their_answers_sealed(name: str, tmp_path: Path) -> None:
+    WRITTEN[name](tmp_path)
+    found = prepare(name, tmp_path / "study")
+    assert found["rejected"] == {}
+    assert found["train"] > 0
+    assert found["test"] > 0
+    assert (tmp_path / "study" / "data" / "sealed_test.json").is_file()
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -14,8 +14,10 @@ from tests.cli.conftest import Tunewright
 from tests.cli.helpers import said
 from tests.data.test_propose import DETECTED, Layout, free, rows_of
 from tunewright import Project
+from tunewright.data.contents import can_be_written
 from tunewright.data.example import Rejected
 from tunewright.data.rows import read_rows
+from tunewright.data.schemas import SCHEMAS
 
 ONE_OF_EACH = {schema: layout for layout, schema, _ in reversed(DETECTED)}
 
@@ -45,8 +47,13 @@ def test_a_project_for_every_schema(tunewright: Tunewright, tmp_path: Path, sche
     for command in ("run", "plan"):
         ended = tunewright(command, tmp_path)
         assert ended.code == 2
-        assert f"there are no runs for `task: {config.task}` yet" in said(ended)[0]
-        assert "`tunewright check`, `show`, `clean`, `convert` and `split` work" in said(ended)[-1]
+        if config.task != "generate":
+            assert f"there are no runs for `task: {config.task}` yet" in said(ended)[0]
+            assert "`tunewright check`, `show`, `clean`, `convert` and `split`" in said(ended)[-1]
+        elif can_be_written(SCHEMAS.get(schema)):
+            assert "no model is named that writes" in said(ended)[0]
+        else:
+            assert f"{schema} rows do not have one answer each" in said(ended)[0]
     assert not (tmp_path / "study").exists()
 
 
@@ -62,7 +69,7 @@ def test_the_file_is_for_people(tunewright: Tunewright, tmp_path: Path) -> None:
     assert "  columns:   # field of a row: the column that holds it\n" in text
     assert "    instruction: Aufgabe   # what is to be done\n" in text
     assert "    output: Antwort        # the answer" in text
-    assert "is for `task: classify` so far" in text
+    assert "it is for `task: classify` and\n# `generate` so far" in text
     assert "  # group: customer" in text
     written = yaml.safe_load(text)
     assert written["task"] == "generate"

@@ -236,8 +236,8 @@ candidates: [majority, tfidf, zero_shot, few_shot, nearest, probe, tune]
 _ROWS_TEMPLATE = """\
 # A Tunewright project. `tunewright check` audits the data, `tunewright show` prints examples as a
 # model sees them; `clean`, `convert` and `split` repair the rows, write them in another layout and
-# divide them. `tunewright run`, which compares models, is for `task: classify` so far.
-# `tunewright config schema` lists every key.
+# divide them. `tunewright run` measures whether tuning pays; it is for `task: classify` and
+# `generate` so far, and needs a `model:`. `tunewright config schema` lists every key.
 
 task: {task}
 

@@ -306,6 +306,7 @@ class Project:
         from tunewright.data.schemas import SCHEMAS
 
         if can_be_written(SCHEMAS.get(schema)):
+            self._refuse_reader()
             return
         raise ConfigError(
             f"{schema} rows do not have one answer each that could be written",
@@ -313,6 +314,24 @@ class Project:
             field="data.row_schema",
             expected="messages, alpaca, prompt_completion, text, ... (docs/schemas.md)",
             fix="`tunewright convert` writes them in another layout, where they can be read so",
+        )
+
+    def _refuse_reader(self) -> None:
+        """The default model, or a folder that is here, may be one that only reads."""
+        from tunewright.models.chat import load_chat_model
+
+        folder = local_model(self.config.model, self.folder)
+        named = "model" in self.config.model_fields_set
+        if named and (folder is None or load_chat_model(folder).writes):
+            return  # one of the hub is looked at once it is here
+        raise ConfigError(
+            f"the model '{self.config.model}' reads texts and does not write any"
+            if named
+            else "no model is named that writes",
+            file=self.file if not named or folder is None else folder / "config.json",
+            field="model",
+            expected="a decoder (..ForCausalLM), or an encoder with a decoder",
+            fix="name a model that writes text under `model:` in tunewright.yaml",
         )
 
     def _refuse_missing_study(self) -> None:
