@@ -98,9 +98,7 @@ def adapted_writer(base: Path, seed: int = 0, **settings: Any) -> tuple[Writer, 
 def renderer_of_base(base: Path, rendering: RenderingConfig) -> Renderer:
     """The renderer of a base model."""
     chat = load_chat_model(base)
-    return Renderer(
-        chat.tokenizer, chat.templates, rendering, two_sequences=chat.two_sequences
-    )
+    return Renderer(chat.tokenizer, chat.templates, rendering, two_sequences=chat.two_sequences)
 
 
 def make_tuned(folder: Path, base: Path, writer: Writer | None = None, **changes: Any) -> Path:

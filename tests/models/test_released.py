@@ -1,4 +1,4 @@
-"""A tuned writer on disk: what plain PEFT and plain transformers make of it, and what is refused."""
+"""A tuned writer on disk: what plain PEFT and transformers make of it, and what is refused."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_damaged_adapters_and_other_kinds(tmp_path: Path) -> None:
     path.write_text(json.dumps(config))
     weights = tuned / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
-    with pytest.raises(ModelError, match="adapter_model.safetensors"):
+    with pytest.raises(ModelError, match=r"adapter_model\.safetensors"):
         load_release(tuned)
 
 

@@ -207,7 +207,7 @@ class Chat:
         finally:
             self._writing = False
         for speaker, answer in zip(self._speakers, answers, strict=True):
-            if answer.text:
+            if answer.text or not answer.stopped:
                 speaker.heard(text, answer.text)
 
     # -- commands -----------------------------------------------------------------------------

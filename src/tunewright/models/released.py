@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from tunewright.core.config import Config
 from tunewright.core.errors import ModelError
 from tunewright.core.files import draft_of, remove_draft, write_json, write_text, writing
-from tunewright.models.adapters import check_adapter, merge, with_adapter
+from tunewright.models.adapters import ADAPTER_CONFIG, check_adapter, merge, with_adapter
 from tunewright.models.generation.config import GenerationConfig
 from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.models.safety import read_model_json
@@ -390,5 +390,5 @@ def default_device() -> str:
 def takes_two_sequences(release: Release, folder: Path) -> bool:
     """Whether prompt and answer are two sequences for a tuned writer, without loading it."""
     if release.form == "adapter":
-        return bool(check_adapter(folder).get("task_type") == "SEQ_2_SEQ_LM")
+        return bool(read_model_json(folder / ADAPTER_CONFIG).get("task_type") == "SEQ_2_SEQ_LM")
     return bool(read_model_json(folder / "config.json").get("is_encoder_decoder"))
