@@ -29,8 +29,8 @@ SEED = 20261
 TRAIN, DEV, TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 ROWS = {TRAIN: 6000, DEV: 300, TEST: 500}
 
-_HELD_OUT_SHAPES = 0.25
-_HELD_OUT_TEST_ROWS = 0.2
+_HELD_OUT_SHAPES = 0.15
+_HELD_OUT_TEST_ROWS = 0.12
 _OPTIONAL = {"notify": 0.3, "reason": 0.35, "window": 0.4, "priority": 0.35}
 _OPTIONAL_OTHERWISE = 0.5
 _FOLLOWED = 0.25
