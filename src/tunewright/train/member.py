@@ -236,8 +236,15 @@ class Member:
         return Watchdog(
             self._training_state,
             self._load_training_state,
+            are_numbers=self._are_numbers,
             keeps_snapshots=rolls_back(self.values.spike_rollback, trained, everything),
         )
+
+    def _are_numbers(self) -> bool:
+        """Whether all trained weights are numbers, in whatever process they are."""
+        own = [getattr(p, "to_local", p.detach)() for p in self.weights().values()]
+        spoilt = any(not bool(torch.isfinite(weight).all()) for weight in own)
+        return self.ranks.sum([float(spoilt)])[0] == 0.0
 
     def _may_update(self, loss: float, norm: float, step: int) -> bool:
         """Whether the gradients may move the weights; where not, they are gone."""

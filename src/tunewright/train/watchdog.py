@@ -75,6 +75,7 @@ class Watchdog:
     Args:
         held: the tensors that make up the state of the training, as they are now.
         restore: puts such tensors back; it copies them.
+        are_numbers: whether all weights are numbers.
         keeps_snapshots: whether there is a step to go back to.
     """
 
@@ -83,10 +84,12 @@ class Watchdog:
         held: Callable[[], dict[str, Tensor]],
         restore: Callable[[dict[str, Tensor]], None],
         *,
+        are_numbers: Callable[[], bool],
         keeps_snapshots: bool,
     ) -> None:
         self._held = held
         self._restore = restore
+        self._are_numbers = are_numbers
         self._keeps_snapshots = keeps_snapshots
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._norms: deque[float] = deque(maxlen=WINDOW)
@@ -109,7 +112,7 @@ class Watchdog:
         """
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self._broken += 1
-            if self._broken < PATIENCE and self._weights_are_numbers():
+            if self._broken < PATIENCE and self._are_numbers():
                 return Verdict.SKIP
             return self._roll_back(f"the loss is {loss:.4g}")
         self._broken = 0
@@ -194,10 +197,3 @@ class Watchdog:
             raise DivergedError(reason)
         self._restore(self._snapshot)
         return Verdict.ROLL_BACK
-
-    def _weights_are_numbers(self) -> bool:
-        return all(
-            bool(torch.isfinite(value).all())
-            for name, value in self._held().items()
-            if name.startswith("weights/")
-        )
