@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from tests.models.writers import make_writer_model
-from tests.train.writing.helpers import token_rows
+from tests.train.writing.helpers import limit_memory, token_rows
 from tunewright.core.errors import DataError
 from tunewright.core.events import Event, Progress
 from tunewright.models.writer import Writer
@@ -36,7 +36,8 @@ def train_tiny(payload: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, Any]:
     """Train a tiny writer; the epoch's summed loss after every step, the weights, the history.
 
     `payload`: `folder`, `trial`, and as wished `family`, `rows`, `packed`, `micro_batch_tokens`,
-    `horizon`, `stop_after` (steps, with a checkpoint after each).
+    `horizon`, `stop_after` (steps, with a checkpoint after each), `memory_tokens` (no more fit),
+    `fitting_tokens`.
     """
     trial = Trial(**payload["trial"])
     rows = token_rows(payload.get("rows", 27))
@@ -58,7 +59,10 @@ def train_tiny(payload: dict[str, Any], ranks: Ranks = ALONE) -> dict[str, Any]:
         step_tokens=values.tokens_per_step,
         micro_batch_tokens=payload.get("micro_batch_tokens", 1000),
         ranks=ranks,
+        fitting_tokens=payload.get("fitting_tokens"),
     )
+    if "memory_tokens" in payload:
+        limit_memory(member.model, payload["memory_tokens"])
     judge = judge_losses(
         padded,
         rows,
@@ -124,9 +128,9 @@ class Meet(RankJob):
         path = Path(payload["file"])
 
         def build() -> str:
-            if ranks.leads:
+            if not path.exists():
                 time.sleep(0.2)
-                path.write_text(path.read_text() + "x" if path.exists() else "x")
+                path.write_text("x")
             return path.read_text()
 
         found = ranks.first("built", build)
@@ -136,3 +140,12 @@ class Meet(RankJob):
             "read": ranks.sum([float(len(found))]),
             "pid": os.getpid(),
         }
+
+
+class TellAndWait(RankJob):
+    """One event, and then a step that never comes to its end."""
+
+    def run(self, context: Context, ranks: Ranks, payload: dict[str, Any]) -> dict[str, Any]:
+        context.emit(Progress(activity="waiting", done=0, total=1))
+        time.sleep(600)
+        return {}

@@ -13,7 +13,7 @@ from tests.train.processes.jobs import train_tiny
 from tests.train.writing.helpers import trial
 from tunewright.train.checkpoint import load_state
 from tunewright.train.processes.config import Parallel
-from tunewright.train.processes.group import Group
+from tunewright.train.processes.group import Group, GroupFailedError
 
 TRAIN = "tests.train.processes.jobs:TrainTiny"
 
@@ -106,3 +106,23 @@ def test_a_checkpoint_goes_on_in_any_number_of_processes(
     for name, weight in whole["weights"].items():
         np.testing.assert_allclose(found["weights"][name], weight, atol=1e-5, err_msg=name)
     assert found["history"][-1] == pytest.approx(whole["history"][-1], rel=1e-6)
+
+
+def test_a_group_that_runs_out_of_memory_says_what_may_fit(group: Group, tmp_path: Path) -> None:
+    """Longer rows go to one process alone; started again with what it says, all is as it was."""
+    values = {"per_device_train_batch_size": 8, "num_train_epochs": 1}
+    one = train_tiny(_payload(tmp_path / "one", "full", trial=values))
+    payload = _payload(tmp_path / "two", "full", trial=values, memory_tokens=24)
+    tried, fitting = 0, None
+    while True:
+        try:
+            asked = {**payload, "fitting_tokens": fitting}
+            found = _together(group, asked, sharded=False)
+            break
+        except GroupFailedError as problem:
+            tried += 1
+            assert problem.error["tokens"] < (fitting or 1000)
+            fitting = problem.error["tokens"]
+    assert tried == 1
+    assert found["micro_batch_tokens"] == fitting <= 24
+    _assert_same(one, found)

@@ -99,3 +99,25 @@ def run(rows: TokenRows, folder: Path, chosen: Trial, **options: Any) -> Member:
     member, stream, judge = prepared(rows, folder, chosen, **options)
     train([member], stream, judge, lambda event: None)
     return member
+
+
+def limit_memory(model: Any, tokens: int, *, kind: type[RuntimeError] = RuntimeError) -> list[int]:
+    """Let a writer run out of memory above so many tokens of a micro-batch, padding included.
+
+    Args:
+        model: the writer.
+        tokens: that fit.
+        kind: of exception; a plain one says what torch's allocator of the CPU says.
+
+    Returns:
+        The tokens of each forward, also of those that failed, filled as they happen.
+    """
+    seen: list[int] = []
+
+    def refuse(module: Any, args: tuple[Any, ...], output: Any) -> None:
+        seen.append(args[0].input_ids_bt.numel())
+        if seen[-1] > tokens:
+            raise kind("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    model.register_forward_hook(refuse)
+    return seen
