@@ -15,7 +15,10 @@ from tunewright.core.config import YamlDocument, validate
 from tunewright.core.errors import ConfigError, DataError, ModelError, nearest
 from tunewright.core.files import write_text
 from tunewright.data.config import CLASSIFICATION
+from tunewright.data.content import Document
 from tunewright.data.paths import resolve_paths
+from tunewright.decide.config import AUTO
+from tunewright.evaluate.generation import TOKEN_PROBABILITY
 from tunewright.models.resolve import local_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
@@ -307,6 +310,7 @@ class Project:
 
         if can_be_written(SCHEMAS.get(schema)):
             self._refuse_reader()
+            self._refuse_other_scores(SCHEMAS.get(schema).holds[0] is Document)
             return
         raise ConfigError(
             f"{schema} rows do not have one answer each that could be written",
@@ -314,6 +318,20 @@ class Project:
             field="data.row_schema",
             expected="messages, alpaca, prompt_completion, text, ... (docs/schemas.md)",
             fix="`tunewright convert` writes them in another layout, where they can be read so",
+        )
+
+    def _refuse_other_scores(self, running_text: bool) -> None:
+        """Running text has no answers to be scored, and one score of its own."""
+        metric = self.config.decision.metric
+        if running_text == (metric == TOKEN_PROBABILITY) or (running_text and metric == AUTO):
+            return
+        raise ConfigError(
+            f"`{metric}` scores answers, and running text has none"
+            if running_text
+            else f"`{metric}` scores running text, and these rows have answers",
+            file=self.file,
+            field="decision.metric",
+            fix="leave the line out",
         )
 
     def _refuse_reader(self) -> None:

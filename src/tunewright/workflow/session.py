@@ -15,6 +15,7 @@ from tunewright.core.hashing import hash_value
 from tunewright.data.contents import ContentDataset, load_contents
 from tunewright.data.dataset import Dataset, Divided, load_dataset
 from tunewright.decide.config import AUTO, DecisionConfig, metric_for_words
+from tunewright.evaluate.generation import TOKEN_PROBABILITY
 from tunewright.models.resolve import ResolvedModel, resolve_model
 from tunewright.study.layout import StudyLayout
 from tunewright.study.ledger import Ledger
@@ -161,9 +162,13 @@ class Session:
 
     @property
     def decision(self) -> DecisionConfig:
-        """How the winner is chosen, with the metric that suits the answers where none is named."""
+        """How the winner is chosen, with the metric that suits the answers where none is named;
+        running text has a metric of its own."""
         config = self.config.decision
         words = self.results["data"].get("median_answer_words")
+        if self.writes and words is None:
+            told = {"metric": TOKEN_PROBABILITY, "metric_settings": {}, "secondary_metrics": []}
+            return config.model_copy(update=told)
         if config.metric != AUTO or words is None:
             return config
         return config.model_copy(update={"metric": metric_for_words(int(words))})

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflow.generate.helpers import make_study_model, write_project
+from tests.workflow.generate.helpers import make_study_model, write_project, write_rows
 from tests.workflow.helpers import Watch, numbers
 from tunewright import Project
 from tunewright.core.errors import ConfigError, GateError, TunewrightError
@@ -154,6 +154,30 @@ class TestVerify:
             db.execute("DELETE FROM openings")
         with pytest.raises(GateError, match="opening of the test set was removed"):
             Project.load(copied).verify(in_process=True)
+
+
+@pytest.mark.slow
+def test_running_text_is_judged_by_how_probable_it_becomes(tmp_path: Path, writer: Path) -> None:
+    path = write_project(tmp_path, writer)
+    for name in ("train", "dev", "test"):
+        rows = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        texts = [{"text": f"{row['question']} {row['answer']}"} for row in rows]
+        write_rows(tmp_path / f"{name}.jsonl", texts)
+    text = path.read_text().replace("question_answer", "text")
+    text = text.replace("num_train_epochs: 1", "num_train_epochs: 6")
+    path.write_text(text + "decision: {metric: exact_match}\n")
+    with pytest.raises(ConfigError, match="running text has none"):
+        run(path)
+    path.write_text(text)
+    run(path)
+    evidence, verdict = evidence_of(path), Project.load(path).verdict()
+    assert [c["id"] for c in evidence["candidates"]] == ["zero_shot", "tune"]
+    assert verdict.metric == "token_probability"
+    assert verdict.decision == "tune", "words of a closed set are easily learned"
+    assert evidence["perplexity"]["tune"] < evidence["perplexity"]["zero_shot"] / 2
+    scores = {c["id"]: c["test"]["score"] for c in evidence["candidates"]}
+    assert scores["tune"] == pytest.approx(1 / evidence["perplexity"]["tune"], rel=0.3)
+    assert Project.load(path).verify(in_process=True) == []
 
 
 def test_random_weights_are_not_prompted(tmp_path: Path, writer: Path) -> None:

@@ -30,9 +30,13 @@ TEXT_METRICS: Registry[TextMetric] = Registry(
         "json_field_f1": f"{_HERE}.json_field_f1:JsonFieldF1",
         "numeric_match": f"{_HERE}.numeric_match:NumericMatch",
         "function": f"{_HERE}.function:PersonsFunction",
+        "token_probability": f"{_HERE}.token_probability:TokenProbability",
     },
 )
 """Every metric of written answers by name; `text_metric(name, settings, folder)` makes one."""
+
+TOKEN_PROBABILITY = "token_probability"
+"""Of running text alone, where nobody has to name it: there are no answers to be scored."""
 
 PERPLEXITY = "perplexity"
 """Not in the registry: it scores probabilities, not answers, and so can decide nothing."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tunewright.core.files import read_json
+from tunewright.data.content import Document
 from tunewright.data.contents import ContentPart
 from tunewright.evaluate.generation.base import Reference, TextMetric
 from tunewright.study.ledger import Answers
@@ -59,6 +61,7 @@ def references_of(
         content, source = part.contents[row], part.sources[row]
         id_ = part.ids[row]
         answer = (content.answer or "") if answers is None else answers[id_]
+        answer = content.text if isinstance(content, Document) else answer
         found[id_] = Reference(
             texts=(answer,),
             question=content.question,
@@ -75,3 +78,23 @@ def metric_of(session: Session) -> TextMetric:
 
     decision = session.decision
     return text_metric(decision.metric, decision.metric_settings, folder=session.folder)
+
+
+LIKELIHOOD = "tunewright.candidates.generate.likelihood:ScoreReferences"
+
+
+def per_token(found: Mapping[str, Sequence[float]]) -> list[float | None]:
+    """Probability of a token of each row, the geometric mean; None where there is none.
+
+    Args:
+        found: `losses` and `tokens` of each row.
+    """
+    pairs = zip(found["losses"], found["tokens"], strict=True)
+    return [math.exp(-loss / tokens) if tokens else None for loss, tokens in pairs]
+
+
+def as_answers(likely: Sequence[float | None]) -> list[dict[str, Any]]:
+    """What is kept of running text in the place of answers: how probable each row is."""
+    return [
+        {"text": None if value is None else repr(value), "confidence": None} for value in likely
+    ]

@@ -8,7 +8,10 @@ from tunewright.candidates.generate import TEXT_CANDIDATES
 from tunewright.core.events import Notice
 from tunewright.core.units import format_count
 from tunewright.workflow.generate.answers import (
+    LIKELIHOOD,
+    as_answers,
     metric_of,
+    per_token,
     read_answers,
     references_of,
     to_ledger,
@@ -17,6 +20,8 @@ from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.candidates import finalists_of
 
 _HANDLER = "tunewright.candidates.generate.jobs:AnswerDev"
+BASE = "zero_shot"
+"""The candidate that is the base model itself."""
 _TITLES = {
     "majority": "always the most frequent answer",
     "nearest_example": "the answer of the nearest example",
@@ -34,7 +39,7 @@ def text_payloads(session: Session) -> list[dict[str, Any]]:
     from tunewright.core.config import YamlDocument, validate
 
     if not session.contents.has_answers:
-        return []
+        return [_base_payload(session)]
     generation = session.config.generation.resolved(session.folder).model_dump(mode="json")
     pointless = session.results["calibrate"]["random_weights"]
     payloads = []
@@ -58,6 +63,19 @@ def text_payloads(session: Session) -> list[dict[str, Any]]:
                 }
             )
     return payloads
+
+
+def _base_payload(session: Session) -> dict[str, Any]:
+    """The base model as it is, to which running text is only probable or not."""
+    return {
+        "id": BASE,
+        "candidate": BASE,
+        "kind": "zero_shot",
+        "title": _TITLES[BASE],
+        "settings": {},
+        "generation": None,
+        "seed": session.config.seed,
+    }
 
 
 def title_of(candidate: str, suffix: str) -> str:
@@ -93,10 +111,7 @@ def _run(session: Session) -> dict[str, Any]:
     entries = []
     for done, payload in enumerate(payloads):
         session.listener.on_steps(done, len(payloads))
-        result = session.job(
-            _HANDLER, {**payload, "workspace": session.workspace()}, payload["title"]
-        )
-        said = read_answers(session.layout.root / result["answers"])
+        result, said = _answered(session, payload, rows)
         answers = to_ledger(said, ids)
         session.ledger.record_answers(payload["id"], session.keys["candidates"], "dev", answers)
         metric = metric_of(session)
@@ -106,6 +121,31 @@ def _run(session: Session) -> dict[str, Any]:
         }
         entries.append({**payload, "dev_score": metric.corpus(scored), **told})
     return {"candidates": entries, "finalists": finalists_of(entries)}
+
+
+def _answered(
+    session: Session, payload: dict[str, Any], rows: list[int]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a job returned, and the answers to the scored rows."""
+    if session.contents.has_answers:
+        result = session.job(
+            _HANDLER, {**payload, "workspace": session.workspace()}, payload["title"]
+        )
+        return result, read_answers(session.layout.root / result["answers"])
+    ids = session.contents.fit.ids
+    found = session.job(
+        LIKELIHOOD,
+        {
+            "workspace": session.workspace(),
+            "model": None,
+            "answers": {ids[row]: "" for row in rows},
+            "rows": rows,
+        },
+        payload["title"],
+    )
+    tokens = round(sum(found["tokens"]))
+    told = {"read_tokens": tokens, "written_tokens": 0, "cut_off": None}
+    return {**told, "usage": found["usage"]}, as_answers(per_token(found))
 
 
 def _tell_left_out(session: Session) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tunewright.core.files import writing
+from tunewright.core.files import write_json, writing
 from tunewright.core.hashing import hash_folder
 from tunewright.core.units import format_count
 from tunewright.data.dataset import FIT, TEST
 from tunewright.train.recipe import Recipe, Trial
-from tunewright.workflow.generate.answers import read_answers, to_ledger
+from tunewright.workflow.generate.answers import as_answers, read_answers, to_ledger
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.final import (
     TUNE,
@@ -91,6 +91,8 @@ def _warn_of_cuts(session: Session, records: Sequence[dict[str, Any]]) -> None:
 
 
 def _release_untrained(session: Session) -> list[dict[str, Any]]:
+    if not session.contents.has_answers:
+        return _untuned(session)
     stage = session.results["candidates"]
     records = []
     for entry in stage["candidates"]:
@@ -117,7 +119,42 @@ def _release_untrained(session: Session) -> list[dict[str, Any]]:
     return records
 
 
+def _untuned(session: Session) -> list[dict[str, Any]]:
+    """The base model beside a model tuned on running text: it costs nothing to make."""
+    (entry,) = session.results["candidates"]["candidates"]
+    folder = session.layout.root / f"candidates/{entry['id']}"
+    empty_folder(session, f"candidates/{entry['id']}")
+    write_json(
+        folder / "candidate.json",
+        {"candidate": entry["id"], "task": "generate", "model": session.config.model},
+    )
+    cost = {
+        "make_seconds": 0.0,
+        "make_cpu_seconds": 0.0,
+        **_reading_cost(session),
+        "peak_memory_bytes": entry["usage"]["peak_memory_bytes"],
+        "parameters": session.results["calibrate"]["parameters"],
+        "trained_parameters": 0,
+        "tokens": entry["read_tokens"],
+        "dev_seconds": entry["usage"]["wall_seconds"],
+        "dev_cpu_seconds": entry["usage"]["cpu_seconds"],
+    }
+    return [{**record_of(entry), "cost": cost, "cut_off": None, "dev_cut_off": None}]
+
+
+def _reading_cost(session: Session) -> dict[str, float]:
+    """Of reading a thousand rows: the same for the base model and for the tuned one."""
+    calibrated = session.results["calibrate"]
+    rows = max(1, len(session.contents.test))
+    tokens = calibrated["tokens"][TEST] / rows
+    seconds = calibrated["encode_seconds_per_token"] * tokens * 1000
+    threads = calibrated["numerics"]["threads"]
+    return {"run_seconds_per_1000": seconds, "run_cpu_seconds_per_1000": seconds * threads}
+
+
 def _per_1000(session: Session, answered: dict[str, float]) -> dict[str, float]:
+    if not session.contents.has_answers:
+        return _reading_cost(session)
     scale = 1000 / max(1, len(session.contents.test))
     return {
         "run_seconds_per_1000": answered["wall_seconds"] * scale,
@@ -192,11 +229,15 @@ def _trained_tokens(session: Session, recipe: Recipe, seeds: int) -> int:
 
 def _dev_answers(session: Session, recipe: Recipe) -> int | None:
     """Record what the recipe wrote on dev; returns how many answers were cut off."""
-    if not session.contents.has_answers:
-        return None
     evaluator, run = evaluator_of(session), judged_run(session, recipe)
-    evaluator.score(run)
+    losses = evaluator.score(run).answers
+    likely = [float(np.exp(-loss / weight)) if weight else None for loss, weight in losses]
     fit = session.contents.fit
+    if not session.contents.has_answers:
+        ids = [fit.ids[row] for row in session.contents.scored_rows]
+        answers = to_ledger(as_answers(likely), ids, likely)
+        session.ledger.record_answers(TUNE, session.keys["final"], "dev", answers)
+        return None
     said: dict[int, dict[str, Any]] = {}
     cut_off = 0
     for trial, (_, _, scored) in zip(
@@ -204,15 +245,13 @@ def _dev_answers(session: Session, recipe: Recipe) -> int | None:
     ):
         _release(session, [trial], _ON_DEV)
         found = _answer(session, _ON_DEV, FIT, f"{_ON_DEV}/{DEV_ANSWERS}", scored.tolist())
-        answers = read_answers(session.layout.root / found["answers"])
-        said |= dict(zip(scored.tolist(), answers, strict=True))
+        texts = read_answers(session.layout.root / found["answers"])
+        said |= dict(zip(scored.tolist(), texts, strict=True))
         cut_off += int(found["cut_off"])
     shutil.rmtree(session.layout.root / _ON_DEV, ignore_errors=True)
     rows = sorted(said)
-    losses = evaluator.score(run).answers
-    likely = [float(np.exp(-loss / weight)) if weight else None for loss, weight in losses]
-    answers_ = to_ledger([said[row] for row in rows], [fit.ids[row] for row in rows], likely)
-    session.ledger.record_answers(TUNE, session.keys["final"], "dev", answers_)
+    answers = to_ledger([said[row] for row in rows], [fit.ids[row] for row in rows], likely)
+    session.ledger.record_answers(TUNE, session.keys["final"], "dev", answers)
     return cut_off
 
 
@@ -263,14 +302,14 @@ def _answer_with_seeds(session: Session, trials: list[Trial], *, averaged: bool)
 
     The first seed is the tuned model itself unless the seeds are averaged.
     """
-    folders = []
+    folders: list[str] = []
+    if not session.contents.has_answers:
+        return folders
     for number, trial in enumerate(trials):
         folder = f"candidates/{TUNE}-seed-{number}"
         empty_folder(session, folder)
         path = session.layout.root / folder
         path.mkdir(parents=True, exist_ok=True)
-        if not session.contents.has_answers:
-            continue
         if number == 0 and not averaged:
             with writing(path):
                 source = session.layout.candidates / TUNE / TEST_ANSWERS

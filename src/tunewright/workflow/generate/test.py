@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tunewright.core.hashing import hash_value
 from tunewright.data.sealed import open_test
-from tunewright.workflow.generate.answers import read_answers, to_ledger
-from tunewright.workflow.generate.candidates import text_payloads
+from tunewright.workflow.generate.answers import (
+    LIKELIHOOD,
+    as_answers,
+    per_token,
+    read_answers,
+    to_ledger,
+)
+from tunewright.workflow.generate.candidates import BASE, text_payloads
 from tunewright.workflow.generate.final import TEST_ANSWERS
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.final import TUNE
-
-_LIKELIHOOD = "tunewright.candidates.generate.likelihood:ScoreReferences"
-BASE = "zero_shot"
-"""The candidate that is the base model itself."""
 
 
 def text_choices_hash(session: Session) -> str:
@@ -59,14 +59,17 @@ def _run(session: Session) -> dict[str, Any]:
     )
     final = session.results["final"]
     likelihoods = _likelihoods(session, targets)
-    if dataset.has_answers:
-        sources = [(r["id"], f"candidates/{r['id']}") for r in final["finalists"]]
-        sources += [(folder.rpartition("/")[2], folder) for folder in final["seeds"]]
-        for candidate, folder in sources:
+    sources = [(r["id"], f"candidates/{r['id']}") for r in final["finalists"]]
+    sources += [(folder.rpartition("/")[2], folder) for folder in final["seeds"]]
+    for candidate, folder in sources:
+        likely = per_token(likelihoods[candidate]) if candidate in likelihoods else None
+        if dataset.has_answers:
             said = read_answers(session.layout.root / folder / TEST_ANSWERS)
-            likely = _per_token(likelihoods[candidate]) if candidate in likelihoods else None
-            answers = to_ledger(said, dataset.test.ids, likely)
-            session.ledger.record_answers(candidate, session.keys["test"], "test", answers)
+        else:
+            assert likely is not None
+            said = as_answers(likely)
+        answers = to_ledger(said, dataset.test.ids, likely)
+        session.ledger.record_answers(candidate, session.keys["test"], "test", answers)
     return {
         "test_hash": test_hash,
         "openings": len(session.ledger.openings(test_hash)),
@@ -83,20 +86,18 @@ def _likelihoods(session: Session, targets: dict[str, str]) -> dict[str, dict[st
         models[BASE] = None
     if TUNE in finalists:
         models[TUNE] = f"candidates/{TUNE}"
-    return {
+    found = {
         candidate: session.job(
-            _LIKELIHOOD,
+            LIKELIHOOD,
             {"workspace": session.workspace(), "model": folder, "answers": targets},
             "likelihood of the right answers",
         )
         for candidate, folder in models.items()
     }
-
-
-def _per_token(found: dict[str, list[float]]) -> list[float | None]:
-    """Probability of a token of each right answer, the geometric mean; None where there is none."""
-    pairs = zip(found["losses"], found["tokens"], strict=True)
-    return [float(np.exp(-loss / tokens)) if tokens else None for loss, tokens in pairs]
+    return {
+        candidate: {name: told[name] for name in ("losses", "tokens")}
+        for candidate, told in found.items()
+    }
 
 
 TEST_TEXTS = Stage("test", "Opening the test set", _inputs, _run)
