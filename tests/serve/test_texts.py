@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny_writers import adapted_writer, make_base, make_tuned
+from tests.tiny_writers import adapted_writer, make_base, make_tuned, renderer_of_base
+from tunewright.candidates.generate import TEXT_CANDIDATES
+from tunewright.candidates.generate.base import TextSetting
 from tunewright.core.errors import ConfigError, DataError, ModelError
 from tunewright.data.content import USER, Completion, Content, Conversation, Message
 from tunewright.data.rows import schema_of
 from tunewright.models.generation.config import ConstraintConfig, GenerationConfig
+from tunewright.models.resolve import resolve_model
 from tunewright.serve.asked import (
     Asked,
     answer_columns,
@@ -21,7 +24,9 @@ from tunewright.serve.asked import (
     reading_of,
     refuse_nothing,
 )
+from tunewright.serve.candidates import CandidateTexts
 from tunewright.serve.texts import changed, load_text_predictor, read_constraint, single_beam
+from tunewright.tasks.generate.config import RenderingConfig
 
 
 def said(text: str) -> Content:
@@ -177,3 +182,38 @@ def test_lines(tmp_path: Path) -> None:
         refuse_nothing("a.csv", 0, None)
     with pytest.raises(DataError, match="none of the 3 rows"):
         refuse_nothing("a.csv", 3, Asked(row=1, error="no text"))
+
+
+# -- finalists that were not trained ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nearest_example", "zero_shot"])
+def test_finalists_that_were_not_trained_answer_too(name: str, tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base")
+    runs = name == "zero_shot"
+    rendering = RenderingConfig(template="plain")
+    kind = TEXT_CANDIDATES.get(name)
+    candidate = kind(kind.Settings())
+    rows = [Completion(prompt=text, completion=text[::-1]) for text in ("my card", "a refund")]
+    candidate.fit(rows, TextSetting(seed=0))
+    told = {
+        "candidate": name,
+        "task": "generate",
+        "renderer": renderer_of_base(base, rendering).renderer if runs else None,
+        "rendering": rendering.model_dump(mode="json") if runs else None,
+        "template_source": None,
+        "generation": {"max_new_tokens": 4} if runs else None,
+        "model": "base" if runs else None,
+        "model_hash": resolve_model("base", tmp_path).content_hash if runs else None,
+        "seed": 0,
+    }
+    folder = tmp_path / "candidate"
+    folder.mkdir()
+    candidate.save(folder, told)
+    (answer,) = CandidateTexts(folder, tmp_path).answer([said("where is my card")])
+    assert answer.text is not None
+    assert answer.text == "drac ym" if not runs else answer.tokens <= 4
+    if runs:
+        candidate.save(folder, {**told, "model_hash": "0" * 32})
+        with pytest.raises(ModelError, match="is not the one this candidate was made with"):
+            CandidateTexts(folder, tmp_path)
