@@ -152,6 +152,15 @@ def test_eight_bits_are_refused_without_a_gpu(name: str) -> None:
     check_optimizer("adafactor", "cpu")
 
 
+def test_divided_weights_want_the_default() -> None:
+    weight = nn.Parameter(torch.ones(2, 2))
+    weight.device_mesh = "as FSDP has it"  # type: ignore[attr-defined]
+    groups = [ParameterGroup(parameters={"w": weight})]
+    with pytest.raises(ConfigError, match="divided among processes"):
+        build_optimizer(groups, Hyperparameters(optim="adafactor"), "cpu")
+    build_optimizer(groups, Hyperparameters(), "cpu")
+
+
 def test_other_spellings() -> None:
     values = Hyperparameters(optim="adamw_torch", lr_scheduler_type="constant_with_warmup")  # type: ignore[arg-type]
     assert (values.optim, values.lr_scheduler_type) == ("adamw_torch_fused", "constant")

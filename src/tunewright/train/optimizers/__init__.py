@@ -65,7 +65,16 @@ def build_optimizer(
     """The optimiser that the hyper-parameters name, over a strategy's groups.
 
     Raises:
-        ConfigError: when it does not run on this kind of device.
+        ConfigError: when it does not run on this kind of device, or not on divided weights.
     """
     check_optimizer(values.optim, device)
+    divided = any(hasattr(p, "device_mesh") for group in groups for p in group.parameters.values())
+    if divided and values.optim != "adamw_torch_fused":
+        raise ConfigError(
+            "this optimiser cannot move weights that are divided among processes",
+            field="optim",
+            found=values.optim,
+            expected="adamw_torch_fused",
+            fix="leave `optim` out, or set `sharding: none`",
+        )
     return optimizer_class(values.optim)(groups, values)
