@@ -40,7 +40,7 @@ class Model:
 MODELS = {
     "decoder": Model(
         shape=("--architecture", "llama", "--layers", "2", "--hidden_size", "128", "--heads", "8"),
-        recipe={"learning_rate": 2e-3, "num_train_epochs": 12, "per_device_train_batch_size": 16},
+        recipe={"learning_rate": 2e-3, "num_train_epochs": 6, "per_device_train_batch_size": 16},
     ),
     "t5": Model(
         shape=("--architecture", "t5", "--layers", "2", "--hidden_size", "128", "--heads", "8"),
