@@ -31,7 +31,7 @@ UNFITTING = (
 def make(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     fix_numerics(monkeypatch)
 
-    def write(data: str, rest: str = "", rows: int = 600) -> Path:
+    def write(data: str, rest: str = "", rows: int = 360) -> Path:
         write_csv(tmp_path / "train.csv", make_rows(rows, seed=1))
         path = tmp_path / "tunewright.yaml"
         path.write_text(
@@ -113,6 +113,7 @@ def test_training_that_stops_early(make: Make) -> None:
     change(path, "training: {", "training: {fixed: {early_stopping_patience: 1}, ")
     change(path, "num_train_epochs: [1]", "num_train_epochs: [4]")
     change(path, "curve: {fractions: [0.5], seeds: 2}", "curve: {fractions: [], seeds: 1}")
+    change(path, "{trials: 2,", "{trials: 1,")
     run(path)
     assert Project.load(path).verify(in_process=True) == []
     tune = next(c for c in evidence(path)["candidates"] if c["id"] == "tune")
