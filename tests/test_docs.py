@@ -258,16 +258,23 @@ def _classes_in(annotation: Any) -> Iterator[type[Config]]:
 
 def _documented_classes() -> list[type[Config]]:
     from tunewright.candidates import CANDIDATES
+    from tunewright.candidates.generate import TEXT_CANDIDATES
+    from tunewright.evaluate.generation import TEXT_METRICS
     from tunewright.strategies import STRATEGIES
     from tunewright.workflow.config import ProjectConfig
 
     found: dict[type[Config], None] = {}
     _reachable(ProjectConfig, found)
-    for registry in (STRATEGIES, CANDIDATES):
+    for registry in (STRATEGIES, CANDIDATES, TEXT_CANDIDATES, TEXT_METRICS):
         for name in registry.names():
             if registry.origin(name).startswith("tunewright."):  # type: ignore[attr-defined]
                 _reachable(registry.get(name).Settings, found)  # type: ignore[attr-defined]
-    return list(found)
+    # A class that others extend is told by their tables, which hold its keys too.
+    return [
+        kind
+        for kind in found
+        if kind.model_fields and not any(kind in other.__mro__[1:] for other in found)
+    ]
 
 
 def table_of(kind: type[Config]) -> str:

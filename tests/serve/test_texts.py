@@ -85,7 +85,9 @@ def test_another_renderer_is_refused_before_the_weights_are_read(tmp_path: Path)
 def test_answers_under_a_constraint(tmp_path: Path) -> None:
     predictor = load_text_predictor(make_tuned(tmp_path / "tuned", make_base(tmp_path / "base")))
     constraint = ConstraintConfig(choices=("card", "refund"))
-    config = changed(predictor.generation, constraint=constraint)
+    stopping = predictor.generation.model_copy(update={"stop": ("a",)})
+    config = changed(stopping, constraint=constraint)
+    assert config.stop == (), "it would cut what the constraint asks for"
     (answer,) = predictor.answer([said("where is my card")], config)
     assert (answer.text or "").strip() in ("card", "refund")
     assert answer.parse_failure is None

@@ -249,7 +249,7 @@ def changed(
     constraint: ConstraintConfig | None = None,
 ) -> GenerationConfig:
     """Settings with some of them given anew; a temperature or `top_p` means that tokens are drawn,
-    and the temperature 0 that they are not.
+    and the temperature 0 that they are not; a constraint takes the place of stop texts.
 
     Raises:
         ConfigError: when they do not belong together.
@@ -273,6 +273,8 @@ def changed(
         "constraint": None if constraint is None else constraint.model_dump(exclude_none=True),
     }
     values |= {name: value for name, value in given.items() if value is not None}
+    if constraint is not None:
+        values.pop("stop", None)  # an answer under a constraint ends when it is met
     return validate(GenerationConfig, YamlDocument(values, {}, None))
 
 

@@ -181,6 +181,11 @@ class GenerationConfig(Config):
                 f"{' and '.join(idle)} would change nothing, because nothing is drawn"
                 "|set do_sample to true, or leave it out"
             )
+        if self.constraint is not None and self.stop:
+            raise ValueError(
+                "a stop text would cut answers that have to meet a constraint"
+                "|leave `stop` out: such an answer ends when its constraint is met"
+            )
         if self.num_beams == 1 and self.length_penalty != 1.0:
             raise ValueError(
                 "length_penalty compares beams, and there is only one"
