@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from tunewright.data.dataset import FIT, TEST
 from tunewright.models.fresh.build import is_fresh
 from tunewright.models.generation.config import GenerationConfig
 from tunewright.models.trainable import own_trainable
+from tunewright.models.unlearned import tokens_alike
 from tunewright.models.writer import Writer
 from tunewright.strategies.base import EMBEDDINGS, build_strategy
 from tunewright.train.member import Member
@@ -83,6 +85,8 @@ class CalibrateWriting(JobHandler):
         wanted = [StrategySpec(**values) for values in payload["strategies"]]
         depth = Writer(plain.model).depth
         strategies = _fitting(context, wanted, depth)
+        if payload["writes"]:
+            _tell_unlearned_end(context, plain, strategies)
         pieces = _sample(lengths, int(payload["seed"]))
         numerics, execution, step_bytes = _plan(
             plain, strategies, pieces, numerics, payload["precision"]
@@ -139,6 +143,32 @@ def _fitting(context: Context, wanted: Sequence[StrategySpec], depth: int) -> li
             text = f"the strategy {spec.label} is left out: {reason}"
             context.emit(Notice(text=text, level="warning"))
     return fitting_strategies(wanted, depth)
+
+
+def _tell_unlearned_end(
+    context: Context, workspace: WritingWorkspace, strategies: Sequence[StrategySpec]
+) -> None:
+    """Say so where answers end with a token that the base never learned, and would not learn."""
+    rows = workspace.rows
+    learned = [rows.ids.of_row(n)[rows.weights.of_row(n) > 0] for n in range(len(rows))]
+    last = Counter(int(ids[-1]) for ids in learned if len(ids))
+    if not last:
+        return
+    token = last.most_common(1)[0][0]
+    alike = tokens_alike(Writer(workspace.model).head, token)
+    still = []
+    for spec in strategies:
+        writer = Writer(workspace.model)
+        build_strategy(spec.name, spec.settings).prepare(writer)
+        if not writer.head.weight.requires_grad:
+            still.append(spec.label)
+    if alike and still:
+        text = (
+            f"the base model has never learned '{workspace.tokenizer.convert_ids_to_tokens(token)}'"
+            f", which ends answers: in its head that token is like {alike:,} others, and "
+            f"{', '.join(still)} cannot change that, so answers may not stop; train with `full`"
+        )
+        context.emit(Notice(text=text, level="warning"))
 
 
 def _sample(lengths: np.ndarray, seed: int) -> np.ndarray:
