@@ -201,7 +201,14 @@ class TestPrompts:
         said = [int(one.text or "") for one in candidate.answer(NEW, narrow)]
         assert all(turns < 7 for turns in said)
         left_out = sum((7 - turns) // 2 for turns in said)
-        assert candidate.notes() == [f"{left_out} examples did not fit into a prompt"]
+        told = f"{left_out} of {3 * len(NEW)} examples did not fit into their prompts"
+        assert candidate.notes() == [told]
+        candidate.answer(NEW, narrow)
+        assert candidate.notes() == [
+            told.replace(str(left_out), str(2 * left_out)).replace(
+                str(3 * len(NEW)), str(6 * len(NEW))
+            )
+        ], "of all answers so far, as those of several folds"
 
     def test_a_system_turn_stays_first_and_stands_once(self) -> None:
         examples = [chat("a", "b", system="be brief"), chat("c", "d", system="be brief")]

@@ -77,7 +77,7 @@ class TextCandidate(ABC):
         """One answer for each row, whose own answer is not looked at."""
 
     def notes(self) -> list[str]:
-        """What is to be told of the last answers."""
+        """What is to be told of all answers so far."""
         return []
 
     def save(self, folder: Path, description: dict[str, Any]) -> None:

@@ -42,13 +42,13 @@ class AnswerDev(JobHandler):
         meter = Meter()
         said: dict[int, Said] = {}
         holdouts = workspace.dataset.holdouts
+        candidate = _build(payload)
         for number, (_, rows, scored) in enumerate(holdouts):
-            candidate = _build(payload)
             setting = _setting(workspace, payload, (number, len(holdouts), len(scored)))
             candidate.fit([fit.contents[row] for row in rows], setting)
             answers = candidate.answer([fit.contents[row] for row in scored], setting)
             said |= dict(zip(scored.tolist(), answers, strict=True))
-            _tell(context, payload, candidate)
+        _tell(context, payload, candidate)
         path = f"candidates/{payload['id']}/{DEV_ANSWERS}"
         _write(workspace.layout.root / path, [said[row] for row in sorted(said)])
         return {"answers": path, "usage": meter.usage(), **_tokens(list(said.values()))}

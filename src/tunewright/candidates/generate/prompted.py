@@ -36,12 +36,12 @@ class _Prompt(TextCandidate):
 
     def __init__(self, settings: Config) -> None:
         super().__init__(settings)
-        self._left_out = 0
+        self._shown_examples = self._left_out = 0
 
     def answer(self, rows: Sequence[Content], setting: TextSetting) -> list[Said]:
         assert setting.prompted is not None, "this candidate needs the base model"
-        self._left_out = 0
         shown = self._shown(rows)
+        self._shown_examples += sum(map(len, shown))
         asked = [self._fitted(*pair, setting) for pair in zip(rows, shown, strict=True)]
         said = setting.prompted(asked)
         return [
@@ -69,7 +69,8 @@ class _Prompt(TextCandidate):
     def notes(self) -> list[str]:
         if not self._left_out:
             return []
-        return [f"{format_count(self._left_out, 'example')} did not fit into a prompt"]
+        examples = format_count(self._shown_examples, "example")
+        return [f"{self._left_out:,} of {examples} did not fit into their prompts"]
 
 
 class ZeroShotPrompt(_Prompt):
