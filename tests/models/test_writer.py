@@ -187,3 +187,40 @@ def test_the_topmost_feed_forward_layer_works_at_trained_positions_alone(family:
     seen.clear()
     whole(input_ids=inputs.input_ids_bt)
     assert seen == [inputs.input_ids_bt.numel()], "a released model works on every position"
+
+
+@pytest.mark.parametrize("window", [4, 9])
+def test_blocks_above_a_cut_keep_their_own_windows(window: int) -> None:
+    """Rows longer than the window of some blocks: the two short rows that are tried cannot tell."""
+    changes = {
+        "use_sliding_window": True,
+        "sliding_window": window,
+        "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+    }
+    writer = Writer(make_writer_model("qwen2", **changes)).eval()
+    rows = some_rows("qwen2")
+    inputs = padded_source("qwen2", rows).inputs(EVERY)
+    assert inputs.input_ids_bt is not None
+    assert writer.runs_from(1) and writer.runs_from(2)
+    states, _ = states_at(writer.backbone, [1, 2], inputs.input_ids_bt, None)
+    for depth in (1, 2):
+        above = replace(inputs, input_ids_bt=None, states_btd=states[depth], depth=depth)
+        torch.testing.assert_close(writer(above), writer(inputs), rtol=1e-5, atol=1e-5)
+
+
+def test_a_softcap_that_small_logits_do_not_show_is_found() -> None:
+    model = make_writer_model("gemma2", final_logit_softcapping=30.0)
+    assert not Writer(model).plain_head
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+def test_a_model_in_bfloat16_packs_too(family: str) -> None:
+    assert Writer(make_writer_model(family).to(torch.bfloat16)).packs
+    assert not Writer(make_writer_model("opt").to(torch.bfloat16)).packs
+
+
+def test_chunks_that_count_from_the_start_of_the_packed_row_do_not_pack() -> None:
+    model = make_writer_model("qwen2")
+    writer = Writer(model)
+    writer.backbone.config.layer_types[1] = "chunked_attention"
+    assert not writer.packs

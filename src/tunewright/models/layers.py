@@ -153,6 +153,7 @@ class Tail(nn.Module):
             parent._modules[name] = child
             parent = child
         parent._modules[path[-1]] = nn.ModuleList(list(blocks(model))[depth:])
+        copied.config = _config_above(model.config, depth)
         for name in _BYPASSED:
             if name in copied._modules:
                 copied._modules[name] = _Given() if name != "embeddings_project" else nn.Identity()
@@ -164,6 +165,18 @@ class Tail(nn.Module):
         output = self._copied[0](inputs_embeds=states_btd, attention_mask=mask_bt)
         last: Tensor = output.last_hidden_state
         return last
+
+
+def _config_above(config: Any, depth: int) -> Any:
+    """A copy for the blocks from `depth` on: families look up by a block's place in the list which
+    of several masks it takes. Nothing is kept for a next token."""
+    copied = copy.copy(config)
+    kinds = getattr(config, "layer_types", None)
+    if kinds is not None:
+        vars(copied)["layer_types"] = list(kinds)[depth:]
+    if hasattr(config, "use_cache"):
+        vars(copied)["use_cache"] = False
+    return copied
 
 
 def _shallow_copy(module: nn.Module) -> nn.Module:

@@ -26,7 +26,12 @@ from tunewright.models.head import CHUNK_BYTES, head_losses, logit_losses
 from tunewright.models.layers import Tail
 from tunewright.models.trainable import Trainable, sharing_copy
 
-_SAME = 1e-4
+_SAME = 1e-5
+"""Of the largest logit: how far float32 rounds. New weights give logits so much alike that a larger
+share would hide what a row has seen of another one."""
+_SAME_IN_HALF = 2e-2
+_LARGE = 1e3
+"""By what states are multiplied so that a softcap shows in the small logits of new weights too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +94,20 @@ class _Picking(nn.Module):
         self.places_n: Tensor | None = None
         self.bare = False
         """Whether the states are handed on as they are."""
+        self.times = 1.0
+        """What the states are multiplied by, to see what is done to large logits."""
+
+    @property
+    def weight(self) -> Tensor:
+        """Of the head: some families look at its dtype."""
+        weight: Tensor = self.head.weight
+        return weight
 
     def forward(self, hidden_btd: Tensor) -> Tensor:
         if self.places_n is not None:
             hidden_btd = hidden_btd.flatten(0, 1)[self.places_n][None]
+        if self.times != 1.0:
+            hidden_btd = hidden_btd * self.times
         if self.bare:
             return hidden_btd
         logits: Tensor = self.head(hidden_btd)
@@ -226,26 +241,28 @@ class Writer(Trainable):
         attention, do not pack."""
         if self.two_sequences:
             return False
-        rows = [self._ids(2, 7), self._ids(5, 9)]
+        if "chunked_attention" in (getattr(self.backbone.config, "layer_types", None) or ()):
+            return False  # chunks are counted from the start of the packed row
+        rows, other = [self._ids(2, 7), self._ids(5, 9)], self._ids(9, 14)
         positions_bt = torch.cat([torch.arange(len(row)) for row in rows])[None]
-        asked = {
-            "input_ids": torch.cat(rows)[None],
-            "position_ids": positions_bt.to(rows[0].device),
-        }
+        asked = {"position_ids": positions_bt.to(rows[0].device), "use_cache": False}
         with self._whole_logits():
             try:
                 alone = torch.cat([self.model(input_ids=row[None]).logits[0] for row in rows])
-                together = self.model(**asked, use_cache=False).logits[0]
+                together = self.model(input_ids=torch.cat(rows)[None], **asked).logits[0]
+                beside = self.model(input_ids=torch.cat([other, rows[1]])[None], **asked).logits[0]
             except (RuntimeError, TypeError, ValueError):
                 return False
-        return _alike(together, alone)
+        # What stands before a row must not move it at all, however coarsely the model rounds.
+        second = slice(len(other), None)
+        return _alike(together, alone) and _alike(together[second], beside[second], _SAME)
 
     @torch.no_grad()
     def runs_from(self, depth: int) -> bool:
         """Whether running on from the states that enter block `depth` gives what running at once
         gives."""
-        if self.two_sequences or not 0 < depth < self.depth:
-            return False
+        if self.two_sequences or not self.plain_head or not 0 < depth < self.depth:
+            return False  # the family's forward, and what it does to logits, is left out above
         ids_bt = torch.stack([self._ids(2, 8), self._ids(7, 13)])
         with self._whole_logits():
             try:
@@ -254,7 +271,7 @@ class Writer(Trainable):
                 parts = self._picking(self._tail(depth)(states[depth], None))
             except (RuntimeError, TypeError, ValueError, AttributeError, StopIteration):
                 return False
-        return _alike(parts, whole)
+        return _alike(parts, whole, _SAME)
 
     def _ids(self, first: int, end: int) -> Tensor:
         words = int(self.head.weight.shape[0])
@@ -343,18 +360,23 @@ class Writer(Trainable):
             asked["decoder_input_ids"] = ids_bt
         try:
             self._picking.places_n, self._picking.bare = None, True
+            self._picking.times = _LARGE
             hidden = self.model(**asked).logits
             self._picking.bare = False
             logits = self.model(**asked).logits.float()
         except RuntimeError:  # something as wide as the vocabulary is added to them, as in BART
             return False
         finally:
+            self._picking.times = 1.0
             self.model.train(was_training)
         if hidden.shape[-1] != self.head.weight.shape[1]:
             return False
         return _alike(self.head(hidden), logits)
 
 
-def _alike(found: Tensor, expected: Tensor) -> bool:
+def _alike(found: Tensor, expected: Tensor, share: float | None = None) -> bool:
+    """Whether two tensors differ by rounding alone, or by a share of the largest number."""
+    if share is None:
+        share = _SAME if found.dtype == torch.float32 else _SAME_IN_HALF
     furthest = (found.float() - expected.float()).abs().max()
-    return bool(furthest <= _SAME * expected.float().abs().max().clamp_min(1.0))
+    return bool(furthest <= share * expected.float().abs().max())
