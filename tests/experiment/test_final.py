@@ -14,6 +14,7 @@ from tunewright.data.dataset import Dataset
 from tunewright.experiment.config import FinalConfig
 from tunewright.experiment.final import dev_temperature, final_trials, use_soup
 from tunewright.experiment.trials import training_set
+from tunewright.train.recipe import Selection
 
 WITH_DEV = two_label_data(train=60, dev=40)
 WITH_FOLDS = two_label_data(train=60, dev=0, folds=3)
@@ -52,6 +53,16 @@ def test_where_it_stops_early_a_seed_is_the_curves_trial() -> None:
     assert first.stops_by == "macro_f1"
     assert first.seed == derive_seed(7, "trial", 0)
     assert final_trials(recipe(), WITH_DEV, FinalConfig(), 7, numerics="n")[0].stops_by is None
+
+
+def test_without_refit_the_first_seed_is_the_run_of_the_search() -> None:
+    config = FinalConfig(seeds=2, refit=False)
+    first, second = final_trials(recipe(), WITH_DEV, config, 7, numerics="n")
+    assert first.selection == second.selection == Selection()
+    assert first.seed == derive_seed(7, "trial", 0)
+    assert first.stops_by is None
+    for trial in final_trials(recipe(), WITH_FOLDS, config, 7, numerics="n"):
+        assert trial.selection.fit == "train+dev"
 
 
 def test_with_folds_there_is_no_dev_to_keep() -> None:

@@ -83,6 +83,9 @@ class FinalConfig(Config):
 
     seeds: int = Field(default=3, ge=1)
     """Seeds of the final recipe; their spread is in the verdict."""
+    refit: bool = True
+    """Whether they learn from the dev rows too; otherwise the first seed is the run that the search
+    has made, and nothing is trained for it again. With folds all rows are learned from."""
     soup: Literal["auto", "always", "never"] = "auto"
     """Whether the weights of the seeds are averaged into one model: `auto` does so when the
     average is at least as good on dev as the mean of its parts."""

@@ -18,15 +18,18 @@ def final_trials(
     seed: int,
     *,
     numerics: str,
+    reading: str | None = None,
     metric: str = "accuracy",
 ) -> list[Trial]:
     """One trial for each seed.
 
     They learn from train and dev together, for as many epochs as the search has found good, so no
-    dev rows are needed any more. A recipe with early stopping needs dev to stop, and keeps it; with
-    folds, where there is none to keep, it runs to its last epoch.
+    dev rows are needed any more. A recipe with early stopping needs dev to stop, and keeps it, as
+    does a project without `refit`; with folds, where there is none to keep, a recipe runs to its
+    last epoch on all rows.
     """
-    keeps_dev = recipe.stops_early and not dataset.uses_folds
+    stops = recipe.stops_early and not dataset.uses_folds
+    keeps_dev = stops or not (config.refit or dataset.uses_folds)
     return [
         Trial(
             recipe=recipe,
@@ -34,7 +37,8 @@ def final_trials(
             seed=derive_seed(seed, "trial", number),
             data=dataset.content_hash,
             numerics=numerics,
-            stops_by=metric if keeps_dev else None,
+            reading=reading,
+            stops_by=metric if stops else None,
         )
         for number in range(config.seeds)
     ]

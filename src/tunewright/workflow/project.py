@@ -307,10 +307,12 @@ class Project:
         """A study of written answers needs rows that have one each."""
         from tunewright.data.contents import can_be_written
         from tunewright.data.schemas import SCHEMAS
+        from tunewright.workflow.generate.usable import refuse_unusable_files
 
         if can_be_written(SCHEMAS.get(schema)):
             self._refuse_reader()
             self._refuse_other_scores(SCHEMAS.get(schema).holds[0] is Document)
+            refuse_unusable_files(self.config, self.folder)
             return
         raise ConfigError(
             f"{schema} rows do not have one answer each that could be written",

@@ -179,13 +179,23 @@ class Session:
         Less than the keys of the stages `data` and `calibrate`, which change also with the name of
         a file, a column shown, or a strategy timed.
         """
-        calibrated = self.results["calibrate"]
-        found = {
+        return {
             "rows": self.results["data"]["content_hash"],
-            "model": calibrated["model_hash"],
-            "max_length": calibrated["max_length"],
+            "model": self.results["calibrate"]["model_hash"],
             "numerics": self.numerics,
+            **self._read_as,
         }
+
+    @property
+    def reading(self) -> str:
+        """Hash of how rows become tokens, and of what the base model is kept in: a trial of other
+        tokens is another trial."""
+        return hash_value(self._read_as)[:12]
+
+    @property
+    def _read_as(self) -> dict[str, Any]:
+        calibrated = self.results["calibrate"]
+        found = {"max_length": calibrated["max_length"]}
         if self.writes:
             found["renderer"] = calibrated["renderer"]
             found["on_too_long"] = self.config.rendering.on_too_long

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tests.models.writers import make_writer_model
 from tests.train.writing.helpers import token_rows
@@ -47,6 +49,18 @@ def test_a_wish_is_kept() -> None:
     found = choose_arithmetic(writer, inputs, START, "bfloat16", _telling(iter([1.0, 0.2])))
     assert (found.precision, found.attention) == ("bfloat16", "eager")
     assert "asks for" in found.reasons[1]
+
+
+@pytest.mark.parametrize(("seconds", "threads"), [([1.0, 0.5], 2), ([1.0, 0.95], 1), ([1, 3], 1)])
+def test_threads_have_to_be_worth_it(seconds: list[float], threads: int) -> None:
+    before = torch.get_num_threads()
+    try:
+        told = iter([1.0, 1.0, 1.0, 1.0, *seconds])
+        found = choose_arithmetic(*_problem(), replace(START, threads=2), timed=_telling(told))
+        assert found.threads == threads == torch.get_num_threads()
+        assert "a step takes" in found.reasons[2]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_by_a_real_clock() -> None:

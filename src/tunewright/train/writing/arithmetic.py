@@ -51,13 +51,38 @@ def choose_arithmetic(
     chosen = best if seconds[plainest] >= _CLEARLY_FASTER * seconds[best] else plainest
     _takes(writer, chosen[1])
     measured = ", ".join(f"{p} {a}: {1e3 * s:,.0f} ms" for (p, a), s in seconds.items())
+    threads, threads_reason = _choose_threads(writer, inputs, numerics.threads, chosen[0], timed)
     asked = "" if wanted == "auto" else ", in the precision that `precision:` asks for"
     reason = f"steps in {chosen[0]} with {chosen[1]} attention{asked}; a step takes, in {measured}"
     return replace(
         numerics,
         precision=chosen[0],
         attention=chosen[1],
-        reasons=(numerics.reasons[0], reason),
+        threads=threads,
+        reasons=(numerics.reasons[0], reason, *threads_reason),
+    )
+
+
+def _choose_threads(
+    writer: Writer,
+    inputs: Sequences,
+    most: int,
+    precision: str,
+    timed: Callable[[Callable[[], None]], float],
+) -> tuple[int, tuple[str, ...]]:
+    """All threads, or one where all are not clearly faster: a small model's operations are over
+    before other threads have woken up."""
+    if most == 1 or inputs.targets_n.device.type != "cpu":
+        return most, ()
+    seconds = {}
+    for threads in (1, most):
+        torch.set_num_threads(threads)
+        seconds[threads] = timed(lambda: _step(writer, inputs, precision))
+    chosen = most if seconds[1] >= _CLEARLY_FASTER * seconds[most] else 1
+    torch.set_num_threads(chosen)
+    return chosen, (
+        f"{chosen} thread{'s' if chosen > 1 else ''}: a step takes {1e3 * seconds[1]:,.0f} ms with "
+        f"one and {1e3 * seconds[most]:,.0f} ms with {most}",
     )
 
 
@@ -85,5 +110,7 @@ def _best_seconds(work: Callable[[], None]) -> float:
     for _ in range(_REPEATS):
         start = time.perf_counter()
         work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return min(times)

@@ -23,6 +23,7 @@ from tunewright.workflow.stages.final import (
     plain_trials,
     record_of,
     train_all,
+    trials_of_search,
 )
 from tunewright.workflow.stages.training import (
     evaluator_of,
@@ -193,7 +194,7 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] 
         ),
         "parameters": released["all_parameters"],
         "trained_parameters": released["parameters"],
-        "tokens": _trained_tokens(session, recipe, len(trials)),
+        "tokens": _trained_tokens(session, recipe, trials),
     }
     record = {
         "id": TUNE,
@@ -216,7 +217,7 @@ def _tune(session: Session) -> tuple[dict[str, Any], list[str], dict[str, Any]] 
     return record, seeds, tuning
 
 
-def _trained_tokens(session: Session, recipe: Recipe, seeds: int) -> int:
+def _trained_tokens(session: Session, recipe: Recipe, trials: list[Trial]) -> int:
     """Tokens that weights have gone through in the search and in the final training."""
     whole = int(session.results["calibrate"]["tokens"][FIT])
     entries = session.results["search"]["entries"]
@@ -224,7 +225,13 @@ def _trained_tokens(session: Session, recipe: Recipe, seeds: int) -> int:
     rows = len(session.contents.fit)
     once = sum(whole * len(fit) // max(1, rows) for _, fit, _ in session.contents.holdouts)
     epochs = recipe.phase.hyperparameters.num_train_epochs
-    return sum(int(e["epochs"]) * once for e in last.values()) + seeds * epochs * whole
+    searched = trials_of_search(session)
+    finals = [
+        whole if trial.selection.fit == "train+dev" else once
+        for trial in trials
+        if trial.id not in searched
+    ]
+    return sum(int(e["epochs"]) * once for e in last.values()) + epochs * sum(finals)
 
 
 def _dev_answers(session: Session, recipe: Recipe) -> int | None:

@@ -17,6 +17,7 @@ from tunewright.workflow.estimate import (
 )
 from tunewright.workflow.generate.candidates import prompting, text_payloads
 from tunewright.workflow.generate.training import usual_of
+from tunewright.workflow.generate.usable import refuse_unscorable
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.plan import BUDGET_SHARE, EXPECTED_DISCORDANCE
 from tunewright.workflow.stages.search import search_space, tunes
@@ -48,6 +49,7 @@ def _size(session: Session) -> Size:
 
 
 def _run(session: Session) -> dict[str, Any]:
+    refuse_unscorable(session)
     size = _size(session)
     calibration = session.results["calibrate"]
     training = usual_of(session)

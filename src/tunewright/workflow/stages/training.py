@@ -58,7 +58,12 @@ def evaluator_of(
     trained = in_worker if train is None else train
     if session.writes:
         return WritingEvaluator(
-            session.contents, session.layout, kept, trained, numerics=session.numerics
+            session.contents,
+            session.layout,
+            kept,
+            trained,
+            numerics=session.numerics,
+            reading=session.reading,
         )
     return Evaluator(
         session.dataset,
@@ -67,6 +72,7 @@ def evaluator_of(
         kept,
         trained,
         numerics=session.numerics,
+        reading=session.reading,
     )
 
 
@@ -149,5 +155,6 @@ def trials_of_final(session: Session, recipe: Recipe) -> list[Trial]:
         planned_training(session).final,
         search_seed(session),
         numerics=session.numerics,
+        reading=session.reading,
         metric=STOPS_BY if session.writes else session.config.decision.metric,
     )
