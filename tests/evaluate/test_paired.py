@@ -235,6 +235,18 @@ def test_noninferiority_is_rarely_claimed_at_the_margin(
     assert _share_rejected(n, only_a, only_b, only_a - only_b, method) <= 0.075
 
 
+def test_who_is_surely_better_is_not_worse_however_small_the_scores() -> None:
+    """Probabilities of tokens: 0.3 % and 2 %, at a margin of a whole point and 40 items."""
+    drawn = np.random.default_rng(0)
+    base = drawn.gamma(9.0, 0.003 / 9, 40)
+    tuned = base + drawn.gamma(9.0, 0.017 / 9, 40)
+    found = compare_scores(base, tuned, settings=replace(FAST, margin=0.01))
+    assert found.p_value < 0.001
+    assert found.p_not_worse is not None and found.p_not_worse <= found.p_value
+    turned = compare_scores(tuned, base, settings=replace(FAST, margin=0.01))
+    assert turned.p_not_worse is not None and turned.p_not_worse > 0.95
+
+
 def test_bootstrap_noninferiority_without_disagreement_is_tangos_test() -> None:
     drawn = resample(mean_units(np.zeros(50), None), mean_statistic, FAST)
     assert bootstrap_noninferiority(drawn, 0.05) == pytest.approx(

@@ -136,14 +136,20 @@ class World:
     def _better(self, ahead: Floats, size: int, alpha: float) -> Bools:
         """[R, K, K]: the first is better than the second with significance, Holm over all pairs."""
         a, b = np.triu_indices(ahead.shape[1], 1)
-        lead = ahead[:, a, b]
-        # Without a difference, squares about 0 take the place of squares about the mean, as in
-        # McNemar's test and wherever signs are flipped; a group's sum counts as one.
-        variance = self.variances[a, b] + lead**2 / self.units
-        p = np.minimum(1.0, 2 * _normal_cdf(-np.abs(_standardised(lead, variance, size))))
+        p = self._p_alike(ahead[:, a, b], self.variances[a, b], size)
         found = np.zeros(ahead.shape, dtype=bool)
         found[:, a, b] = found[:, b, a] = holm_rows(p) < alpha
         return found & (ahead > 0)
+
+    def _p_alike(self, lead: Floats, variances: Floats, size: int) -> Floats:
+        """Two-sided p of no difference.
+
+        Without one, squares about 0 take the place of squares about the mean, as in McNemar's test
+        and wherever signs are flipped; a group's sum counts as one.
+        """
+        variance = variances + lead**2 / self.units
+        p: Floats = np.minimum(1.0, 2 * _normal_cdf(-np.abs(_standardised(lead, variance, size))))
+        return p
 
     def _good_enough(self, ahead: Floats, size: int, config: DecisionConfig) -> Bools:
         """[R, contenders]: not worse by the margin than any contender, Holm over the contenders."""
@@ -162,6 +168,9 @@ class World:
                 # The guard of `bootstrap_noninferiority`.
                 least = np.full(lead.shape, margin * (1 - margin) / self.units)
                 p = np.maximum(p, _normal_cdf(_standardised(lead - margin, least, size)))
+            # Who is surely better is not worse.
+            alike = self._p_alike(lead, variances, size)
+            p = np.where(lead < 0, np.minimum(p, alike), p)
         p[:, np.arange(self.contenders), np.arange(self.contenders)] = 0.0
         return holm_rows(p.max(axis=1)) < config.alpha
 

@@ -314,7 +314,7 @@ def compare_resampled(
         units=drawn.units,
         test=test + _over_groups(drawn),
         p_value=p_value,
-        p_not_worse=_not_worse(drawn, settings.margin, higher_is_better),
+        p_not_worse=_not_worse(drawn, settings.margin, higher_is_better, p_value),
         discordant=discordant,
     )
 
@@ -324,10 +324,16 @@ def discordant_counts(first: Bools, second: Bools) -> tuple[int, int]:
     return int(np.count_nonzero(first & ~second)), int(np.count_nonzero(second & ~first))
 
 
-def _not_worse(drawn: Resampled, margin: float | None, higher_is_better: bool) -> float | None:
+def _not_worse(
+    drawn: Resampled, margin: float | None, higher_is_better: bool, p_value: float
+) -> float | None:
+    """p of b being worse by the margin. Where b is ahead, the test that it is no better speaks too:
+    what is surely better is not worse, however little the guard of the other test trusts."""
     if margin is None:
         return None
-    return bootstrap_noninferiority(drawn if higher_is_better else drawn.negated(), margin)
+    told = drawn if higher_is_better else drawn.negated()
+    p = bootstrap_noninferiority(told, margin)
+    return min(p, p_value) if told.estimate < 0 else p
 
 
 def _agreeing(interval: Interval, p_value: float) -> Interval:
