@@ -71,7 +71,9 @@ class PersonsFunction(EachMetric):
     def score_one(self, answer: str, reference: Reference) -> float | None:
         try:
             found = self._function(answer, reference)
-        except Exception as problem:
+        except BaseException as problem:  # `sys.exit()` would end the run as if it were done
+            if isinstance(problem, KeyboardInterrupt):
+                raise
             raise self._fault(
                 "your metric stopped with an error",
                 reference,
@@ -85,14 +87,14 @@ class PersonsFunction(EachMetric):
             raise self._fault(
                 "your metric returned no score",
                 reference,
-                repr(found)[:200],
+                _shown(found),
                 "return a number from 0 to 1 (divide by the largest that there can be)",
             )
         if self.right_wrong and score not in (0.0, 1.0):
             raise self._fault(
                 "your metric is said to be right or wrong, and returned something between",
                 reference,
-                repr(found)[:200],
+                _shown(found),
                 "return True or False, or remove `right_wrong: true`",
             )
         return score
@@ -159,9 +161,16 @@ def _loaded(path: Path) -> Any:
 def _as_float(value: Any) -> float | None:
     try:
         score = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # the value may be of a class of the person's
         return None
     return score if math.isfinite(score) else None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)[:200]
+    except Exception:  # as above
+        return f"a value of the type {type(value).__name__}"
 
 
 def _line(problem: BaseException, path: Path) -> str:

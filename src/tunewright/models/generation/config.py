@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from tunewright.core.config import Config
 from tunewright.core.errors import ConfigError
 
+_MOST_CHOICES = 10_000
+"""The grammar of more takes minutes to read."""
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 
 
@@ -42,7 +44,12 @@ class ConstraintConfig(Config):
     def _some_texts(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value is not None and any(not choice for choice in value):
             raise ValueError("a choice is empty|leave it out, or give it a text")
-        return value
+        if value is not None and len(value) > _MOST_CHOICES:
+            raise ValueError(
+                f"there are {len(value):,} choices, and at most {_MOST_CHOICES:,} can be held"
+                "|shorten the list, or write a regular expression"
+            )
+        return None if value is None else _encodable(value, "choice")
 
     @model_validator(mode="after")
     def _one_that_is_sound(self) -> ConstraintConfig:
@@ -137,7 +144,7 @@ class GenerationConfig(Config):
     num_beams: int = Field(default=1, ge=1)
     """How many beginnings of an answer are followed at once (beam search)."""
 
-    length_penalty: float = 1.0
+    length_penalty: float = Field(default=1.0, ge=-10, le=10)
     """Beams are compared by log-probability / tokens ** length_penalty."""
 
     stop: tuple[str, ...] = ()
@@ -159,7 +166,7 @@ class GenerationConfig(Config):
     def _no_empty_stop(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(not text for text in value):
             raise ValueError("a stop text is empty, so every answer would be|leave it out")
-        return value
+        return _encodable(value, "stop text")
 
     @model_validator(mode="after")
     def _belongs_together(self) -> GenerationConfig:
@@ -207,12 +214,26 @@ class GenerationConfig(Config):
         return self.model_copy(update={"constraint": self.constraint.resolved(folder)})
 
 
+def _encodable(texts: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """The same, unless one holds half of a character, which no model can write."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as problem:
+            raise ValueError(
+                f"a {what} holds half of a character: {text!r}|correct it"
+            ) from problem
+    return texts
+
+
 def _read_schema(path: Path) -> dict[str, Any]:
     import json
 
     wanted = "a JSON schema: one object"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise OSError(0, "it is no file that could be read to its end")
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as problem:
         raise ConfigError(
             "the file of a JSON schema cannot be read",

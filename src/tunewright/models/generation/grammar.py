@@ -45,6 +45,9 @@ def fault_of(constraint: ConstraintConfig) -> str | None:
     """Why a constraint cannot be used, in the words of the parser; None where it can."""
     from llguidance import LLMatcher
 
+    schema = constraint.json_schema
+    if isinstance(schema, dict) and not isinstance(schema.get("x-guidance", {}), dict):
+        return "`x-guidance` holds options, as in `x-guidance: {whitespace_flexible: false}`"
     wrong, told = LLMatcher.validate_grammar_with_warnings(_bare(constraint), byte_tokenizer())
     if wrong:
         return _plain(told[0])

@@ -17,7 +17,6 @@ from tunewright.workflow.estimate import (
 )
 from tunewright.workflow.generate.candidates import prompting, text_payloads
 from tunewright.workflow.generate.training import usual_of
-from tunewright.workflow.generate.usable import refuse_unscorable
 from tunewright.workflow.session import Session, Stage
 from tunewright.workflow.stages.plan import BUDGET_SHARE, EXPECTED_DISCORDANCE
 from tunewright.workflow.stages.search import search_space, tunes
@@ -49,7 +48,6 @@ def _size(session: Session) -> Size:
 
 
 def _run(session: Session) -> dict[str, Any]:
-    refuse_unscorable(session)
     size = _size(session)
     calibration = session.results["calibrate"]
     training = usual_of(session)

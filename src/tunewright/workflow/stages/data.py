@@ -10,10 +10,12 @@ from tunewright.core.hashing import hash_file
 from tunewright.data.config import DataConfig
 from tunewright.data.dataset import EXAMPLES_FILE, REJECTED_FILE, SPLITS_FILE
 from tunewright.data.paths import DataFile, resolve_paths
-from tunewright.data.sealed import SEALED_FILE
+from tunewright.data.sealed import SEALED_FILE, read_sealed
 from tunewright.workflow.session import Session, Stage
 
 _LABELLED = "tunewright.data.prepare:PrepareData"
+_SCORED_BY = ("metric", "metric_settings", "secondary_metrics")
+"""Of the decision: every written reference is held against it."""
 _WRITTEN = "tunewright.data.prepare_contents:PrepareContents"
 
 
@@ -50,7 +52,11 @@ def _inputs(session: Session) -> Any:
         ),
         "seed": session.config.seed,
     }
-    return {**found, "columns": session.config.metric_columns} if session.writes else found
+    if not session.writes:
+        return found
+    decision = session.config.decision.model_dump(mode="json")
+    scored_by = {name: decision[name] for name in _SCORED_BY}
+    return {**found, **scored_by, "columns": session.config.metric_columns}
 
 
 def _run(session: Session) -> dict[str, Any]:
@@ -66,7 +72,19 @@ def _run(session: Session) -> dict[str, Any]:
         },
         "reading the data",
     )
+    if session.writes:
+        _refuse_unscorable(session, found)
     return {**found, "made": _made(session)}
+
+
+def _refuse_unscorable(session: Session, found: dict[str, Any]) -> None:
+    from tunewright.data.contents import load_contents
+    from tunewright.workflow.generate.usable import refuse_unscorable
+
+    folder = session.layout.data
+    contents = load_contents(folder, found["content_hash"])
+    targets = read_sealed(folder, found["test_hash"])
+    refuse_unscorable(session.decision_on(found), contents, targets, session.folder)
 
 
 def _made(session: Session) -> dict[str, str]:
