@@ -198,3 +198,39 @@ def test_lora_plus_groups_are_those_of_peft() -> None:
     for name, rates in expected.items():
         assert found[name] == pytest.approx(rates)
         assert rates[0] == pytest.approx(1.6e-2 if "lora_B" in name else 1e-3)
+
+
+@pytest.mark.parametrize("name", ["adamw_torch_fused", "adafactor"])
+def test_small_steps_add_up_in_bfloat16(name: str) -> None:
+    """A step of 1e-5 is far below what bfloat16 tells apart near 0.1, a hundred of them are not."""
+    exact, half = _model(), _model().to(torch.bfloat16)
+    start = [p.detach().float().clone() for p in half.parameters()]
+    kept: dict[str, torch.Tensor] = {}
+
+    def trained(model: nn.Module, first: int, last: int, state: dict[str, torch.Tensor]) -> Any:
+        groups = [ParameterGroup(parameters=dict(model.named_parameters()), decayed=False)]
+        values = Hyperparameters(optim=name, learning_rate=1e-5)  # type: ignore[arg-type]
+        optimizer = optimizer_class(name)(groups, values)
+        optimizer.load_state(state)
+        for _ in range(first, last):
+            for parameter in model.parameters():
+                parameter.grad = torch.ones_like(parameter)
+            optimizer.step(1.0)
+            assert all(p.grad is None for p in model.parameters())
+        return {n: v.clone() for n, v in optimizer.state().items()}
+
+    trained(exact, 0, 150, {})
+    kept = trained(half, 0, 70, {})
+    assert kept["twin/0.weight"].dtype == torch.float32
+    trained(half, 70, 150, kept)  # as a continued trial does
+    for before, found, sure in zip(start, half.parameters(), exact.parameters(), strict=True):
+        assert found.dtype == torch.bfloat16
+        moved = float((found.detach().float() - before).mean())
+        assert moved == pytest.approx(-1.5e-3, rel=0.1)
+        torch.testing.assert_close(found.float(), sure.detach(), rtol=1e-2, atol=1e-3)
+
+
+def test_adapters_on_a_base_in_bfloat16_move_in_float32() -> None:
+    writer = Writer(make_writer_model("llama").to(torch.bfloat16))
+    build_strategy("lora", {}).prepare(writer)
+    assert {p.dtype for p in writer.parameters() if p.requires_grad} == {torch.float32}

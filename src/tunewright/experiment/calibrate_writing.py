@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from tunewright.candidates.generate.asking import Asker
+from tunewright.core.errors import DataError
 from tunewright.core.events import Notice, Progress
 from tunewright.core.seeds import derive_seed
 from tunewright.core.units import format_count
@@ -82,6 +83,8 @@ class CalibrateWriting(JobHandler):
             precision=payload["precision"],
         )
         _tell_outcomes(context, plain)
+        if payload["strategies"]:
+            _refuse_nothing_left(plain)
         wanted = [StrategySpec(**values) for values in payload["strategies"]]
         depth = Writer(plain.model).depth
         strategies = _fitting(context, wanted, depth)
@@ -133,6 +136,33 @@ def _tell_outcomes(context: Context, workspace: WritingWorkspace) -> None:
         if count and outcome in _TOLD:
             text = f"{format_count(count, 'row')} of train and dev: {_TOLD[outcome]}"
             context.emit(Notice(text=text, level="warning"))
+
+
+def _refuse_nothing_left(workspace: WritingWorkspace) -> None:
+    """Where too few rows are left to train by, the person is told before anything is tried.
+
+    Raises:
+        DataError: with what became of the rows.
+    """
+    rows = workspace.rows
+    for _, fit, scored in workspace.dataset.holdouts:
+        for part, wanted in (("learn from", fit), ("choose by", scored)):
+            if len(rows.of_examples(wanted)):
+                continue
+            became = [
+                f"{format_count(rows.outcomes[name], 'row')} {told}"
+                for name, told in _TOLD.items()
+                if rows.outcomes.get(name)
+            ]
+            raise DataError(
+                f"no row is left to {part}",
+                field="max_length" if rows.outcomes.get("dropped") else "data.train",
+                found=f"of train and dev, {', '.join(became)}; a row may have "
+                f"{format_count(workspace.max_length, 'token')}",
+                expected="rows with an answer that fit into the model",
+                fix="raise `max_length`, say `rendering: {on_too_long: trim_prompt}`, or leave "
+                "`tune` out of `candidates`",
+            )
 
 
 def _fitting(context: Context, wanted: Sequence[StrategySpec], depth: int) -> list[StrategySpec]:
@@ -320,5 +350,7 @@ def _seconds(work: Callable[[], Any]) -> float:
     for _ in range(2):
         start = time.perf_counter()
         work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return min(times)

@@ -117,6 +117,7 @@ class RunEvaluator(ABC):
         *,
         numerics: str,
         stops_by: str,
+        reading: str | None = None,
     ) -> None:
         """
         Args:
@@ -126,9 +127,11 @@ class RunEvaluator(ABC):
             train: trains what is not there.
             numerics: name of the arithmetic in use.
             stops_by: the score by which a trial may stop early.
+            reading: hash of how rows become tokens (`Trial.reading`).
         """
         self.divided = dataset
         self._numerics = numerics
+        self._reading = reading
         self._stops_by = stops_by
         self._layout = layout
         self._memory = memory
@@ -165,6 +168,7 @@ class RunEvaluator(ABC):
                 seed=run.seed,
                 data=self.divided.content_hash,
                 numerics=self._numerics,
+                reading=self._reading,
                 stops_by=self._stops_by if run.recipe.stops_early else None,
             )
             for fold, _, _ in self.divided.holdouts
@@ -278,8 +282,11 @@ class Evaluator(RunEvaluator):
         train: TrainTrials,
         *,
         numerics: str,
+        reading: str | None = None,
     ) -> None:
-        super().__init__(dataset, layout, memory, train, numerics=numerics, stops_by=metric)
+        super().__init__(
+            dataset, layout, memory, train, numerics=numerics, stops_by=metric, reading=reading
+        )
         self.dataset = dataset
         self._metric = METRICS.get(metric)()
 

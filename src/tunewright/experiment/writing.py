@@ -36,8 +36,11 @@ class WritingEvaluator(RunEvaluator):
         train: TrainTrials,
         *,
         numerics: str,
+        reading: str | None = None,
     ) -> None:
-        super().__init__(dataset, layout, memory, train, numerics=numerics, stops_by=STOPS_BY)
+        super().__init__(
+            dataset, layout, memory, train, numerics=numerics, stops_by=STOPS_BY, reading=reading
+        )
         self.dataset = dataset
 
     @property

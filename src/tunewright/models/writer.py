@@ -98,10 +98,9 @@ class _Picking(nn.Module):
         """What the states are multiplied by, to see what is done to large logits."""
 
     @property
-    def weight(self) -> Tensor:
+    def weight(self) -> Any:
         """Of the head: some families look at its dtype."""
-        weight: Tensor = self.head.weight
-        return weight
+        return self.head.weight
 
     def forward(self, hidden_btd: Tensor) -> Tensor:
         if self.places_n is not None:

@@ -65,6 +65,7 @@ class Lora(Strategy):
 
     def prepare(self, model: Trainable) -> None:
         from peft import LoraConfig, inject_adapter_in_model
+        from peft.tuners.tuners_utils import cast_adapter_dtype
 
         config = LoraConfig(
             r=self.settings.lora_r,
@@ -75,6 +76,8 @@ class Lora(Strategy):
             fan_in_fan_out=model.backbone.config.model_type in _TRANSPOSED,
         )
         inject_adapter_in_model(config, model.backbone, adapter_name=_ADAPTER)
+        # On a base in bfloat16 too: small steps would be rounded away.
+        cast_adapter_dtype(model.backbone, _ADAPTER)
 
     def parameter_groups(self, model: Trainable) -> list[ParameterGroup]:
         groups = super().parameter_groups(model)

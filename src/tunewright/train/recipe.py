@@ -233,6 +233,9 @@ class Trial(Config):
     """Content hash of the data stage, so that changed data means another trial."""
     numerics: str
     """Name of the arithmetic in use; another one rounds differently."""
+    reading: str | None = None
+    """Hash of how rows become tokens, and of what the base model is kept in; None where nothing of
+    that can be chosen."""
     stops_by: str | None = None
     """The metric by which it stops early; None where it is trained to its end."""
 

@@ -19,10 +19,11 @@ import yaml
 from tests.workflow.generate.helpers import make_study_model, write_project, write_rows
 from tests.workflow.helpers import Watch, numbers
 from tunewright import Project
-from tunewright.core.errors import ConfigError, GateError, TunewrightError
+from tunewright.core.errors import ConfigError, DataError, GateError, TunewrightError
 from tunewright.data.contents import load_contents
 from tunewright.workflow.generate import STAGES
 from tunewright.workflow.results import RunResult
+from tunewright.workflow.session import Session
 from tunewright.workflow.status import read_status
 
 NAMES = [stage.name for stage in STAGES]
@@ -128,6 +129,31 @@ def test_what_depends_on_a_changed_line_alone_is_done_again(copied: Path) -> Non
     assert watch.done == ["plan", "candidates"], "nothing is trained again"
 
 
+def test_other_tokens_are_other_trials(finished: Path) -> None:
+    """With the same arithmetic a trial of the same recipe would otherwise be taken for this one."""
+    project = Project.load(finished)
+    trials = (finished.parent / "study" / "trials").glob("*/recipe.json")
+    recorded = {json.loads(path.read_text())["reading"] for path in trials}
+
+    def reading(max_length: int = 64, renderer: str = "a", **rendering: str) -> str:
+        config = project.config.model_copy(
+            update={"rendering": project.config.rendering.model_copy(update=rendering)}
+        )
+        calibrated = {"max_length": max_length, "renderer": renderer}
+        nowhere: Any = None
+        return Session(
+            config=config,
+            folder=finished.parent,
+            layout=nowhere,
+            ledger=nowhere,
+            results={"calibrate": calibrated},
+        ).reading
+
+    assert len(recorded) == 1 and None not in recorded
+    different = [reading(), reading(63), reading(renderer="b"), reading(on_too_long="split")]
+    assert len(set(different)) == 4
+
+
 class TestVerify:
     def test_a_finished_study_passes(self, finished: Path) -> None:
         assert Project.load(finished).verify(in_process=True) == []
@@ -198,6 +224,14 @@ def test_rows_without_one_answer_are_refused(tmp_path: Path, writer: Path) -> No
     path.write_text(path.read_text().replace("question_answer", "preference"))
     with pytest.raises(ConfigError, match="do not have one answer each"):
         Project.load(path).run(in_process=True)
+
+
+def test_rows_that_are_all_too_long_are_refused(tmp_path: Path, writer: Path) -> None:
+    path = write_project(tmp_path, writer, max_length="4")
+    with pytest.raises(DataError, match="no row is left to learn from") as refused:
+        Project.load(path).run(in_process=True)
+    assert refused.value.field == "max_length"
+    assert "55 rows too long and left out" in str(refused.value)
 
 
 def test_a_model_that_only_reads_is_refused(tmp_path: Path, tiny_model: Path) -> None:

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from tunewright.strategies.base import ParameterGroup
     from tunewright.train.recipe import Hyperparameters
 
+_HALVES = (torch.bfloat16, torch.float16)
+_TWIN = "twin"
+
 
 class NamedOptimizer(ABC):
     """A library's optimiser over a strategy's parameter groups.
 
     Its state is read and written as tensors named `<part>/<parameter>`, never as a pickle.
+
+    A weight in 16 bits has a twin in 32 that the library moves, and follows it: a step is often
+    smaller than what 16 bits tell apart, and would be rounded away each time.
     """
 
     parts: ClassVar[tuple[str, ...]]
@@ -27,12 +33,17 @@ class NamedOptimizer(ABC):
     def __init__(self, groups: list[ParameterGroup], values: Hyperparameters) -> None:
         self.names = [name for group in groups for name in group.parameters]
         self.parameters = [p for group in groups for p in group.parameters.values()]
+        self._twins = [
+            torch.nn.Parameter(p.detach().float()) if p.dtype in _HALVES else p
+            for p in self.parameters
+        ]
+        twin_of = dict(zip(map(id, self.parameters), self._twins, strict=True))
         self._scales = [group.learning_rate_scale for group in groups if group.parameters]
         self._base = values.learning_rate
         self.optimizer = self.make(
             [
                 {
-                    "params": list(group.parameters.values()),
+                    "params": [twin_of[id(p)] for p in group.parameters.values()],
                     "lr": values.learning_rate * group.learning_rate_scale,
                     "weight_decay": values.weight_decay if group.decayed else 0.0,
                 }
@@ -50,18 +61,28 @@ class NamedOptimizer(ABC):
         """One update with the learning rate at `factor` times its peak; gradients are dropped."""
         for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
             group["lr"] = self._base * scale * learning_rate_factor
+        halves = [(p, t) for p, t in zip(self.parameters, self._twins, strict=True) if p is not t]
+        for parameter, twin in halves:
+            twin.grad = None if parameter.grad is None else parameter.grad.float()
         self.optimizer.step()
+        with torch.no_grad():
+            for parameter, twin in halves:
+                parameter.copy_(twin)
         self.drop_gradients()
 
     def drop_gradients(self) -> None:
         """Forget the gradients."""
         self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def state(self) -> dict[str, Tensor]:
         """What the library keeps, as named tensors; they change with the next step."""
         tensors: dict[str, Tensor] = {}
-        for name, parameter in zip(self.names, self.parameters, strict=True):
-            held = self.optimizer.state.get(parameter)
+        for name, parameter, twin in zip(self.names, self.parameters, self._twins, strict=True):
+            if twin is not parameter:
+                tensors[f"{_TWIN}/{name}"] = twin.detach()
+            held = self.optimizer.state.get(twin)
             if held:
                 tensors |= {f"{part}/{name}": held[part] for part in self.parts if part in held}
                 tensors[f"step/{name}"] = torch.as_tensor(held["step"]).reshape(1)
@@ -71,14 +92,17 @@ class NamedOptimizer(ABC):
         """The inverse of `state`; the tensors given are copied. A weight that has none in them
         starts afresh."""
         self.optimizer.state.clear()
-        for name, parameter in zip(self.names, self.parameters, strict=True):
+        for name, twin in zip(self.names, self._twins, strict=True):
+            if f"{_TWIN}/{name}" in tensors:
+                with torch.no_grad():
+                    twin.copy_(tensors[f"{_TWIN}/{name}"])
             if f"step/{name}" in tensors:
                 found = {
                     part: tensors[f"{part}/{name}"]
                     for part in self.parts
                     if f"{part}/{name}" in tensors
                 }
-                self.put(parameter, found, tensors[f"step/{name}"])
+                self.put(twin, found, tensors[f"step/{name}"])
 
     def put(self, parameter: nn.Parameter, found: dict[str, Tensor], step_1: Tensor) -> None:
         """Give the library what it had kept for a weight; `step_1` holds the number of steps."""

@@ -34,7 +34,8 @@ _USABLE = 0.85
 """Share of the free memory that a plan may use."""
 _CLEARLY_FASTER = 1.1
 _STATE_NUMBERS = 4
-"""Numbers of four bytes for each trained weight: itself, its gradient, and two moments."""
+"""Numbers of four bytes for each trained weight: itself, its gradient, and two moments. One in 16
+bits has both twice, in 16 bits and in 32."""
 _LOGIT_COPIES = 2
 _HEAD_SHARE = 0.1
 """Share of the free memory of a GPU that logits may take."""
@@ -130,11 +131,16 @@ def measure_need(
     total = float(lengths.sum())
     learned = float(np.count_nonzero(rows.weights.values))
     return Need(
-        fixed_bytes=sum(4 * _STATE_NUMBERS * p.numel() for p in moving),
+        fixed_bytes=sum(_state_bytes(p) * p.numel() for p in moving),
         token_bytes=kept / float(lengths[median]),
         logit_bytes=4.0 * writer.head.weight.shape[0] * learned / total,
         longest=int(lengths.max()),
     )
+
+
+def _state_bytes(weight: Tensor) -> int:
+    of_its_own = 2 * weight.element_size() if weight.element_size() < 4 else 0
+    return 4 * _STATE_NUMBERS + of_its_own
 
 
 def saved_bytes(writer: Writer, inputs: Sequences) -> int:

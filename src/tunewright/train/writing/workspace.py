@@ -172,8 +172,10 @@ class WritingWorkspace:
 
     @property
     def pad_id(self) -> int:
-        """What rows are filled up with."""
-        return int(self.tokenizer.pad_token_id or 0)
+        """What rows are filled up with. Nothing reads it, but it has to be a word of the model: a
+        tokenizer may have got a token for it that the model has no row for."""
+        pad = int(self.tokenizer.pad_token_id or 0)
+        return pad if pad < int(self.model.get_input_embeddings().weight.shape[0]) else 0
 
     @property
     def start_id(self) -> int | None:
@@ -252,7 +254,13 @@ class WritingWorkspace:
         lengths = ids.lengths - 1
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         dim = int(self.model.config.hidden_size)
-        made_from = {**self._rows_origin, "depth": depth, "numerics": self.numerics.name}
+        made_from = {
+            **self._rows_origin,
+            "depth": depth,
+            "numerics": self.numerics.name,
+            # The frozen part is kept in bfloat16 on a GPU, in float32 elsewhere.
+            "base": self.spec.quantization or str(self.model.dtype),
+        }
 
         def build(drafts: list[Draft]) -> None:
             kept = drafts[0].create("states", (int(offsets[-1]), dim), np.float32)
