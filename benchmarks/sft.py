@@ -65,6 +65,13 @@ VARIANTS = {
     "trl tuned, by length": Variant(
         peer="trl", options={**PLAIN, "train_sampling_strategy": "group_by_length"}
     ),
+    "trl tuned, bfloat16": Variant(
+        peer="trl",
+        options={
+            "gradient_checkpointing": False,
+            "train_sampling_strategy": "group_by_length",
+        },
+    ),
     "trl tuned, packed": Variant(peer="trl", options={**PLAIN, "packing": True}),
     "trl tuned, top third": Variant(
         peer="trl", options={**PLAIN, "train_sampling_strategy": "group_by_length"}, third=True
