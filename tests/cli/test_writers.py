@@ -259,3 +259,17 @@ def test_help_loads_no_torch() -> None:
     for command in ("chat", "merge", "predict"):
         assert not {"torch", "transformers", "peft"} & imported(command, "--help"), command
     assert sys.modules["torch"]
+
+
+@pytest.mark.parametrize("command", ["predict", "chat", "merge"])
+def test_a_candidate_that_is_no_tuned_model_names_the_project(
+    tunewright: Tunewright, tmp_path: Path, command: str
+) -> None:
+    """`study/model` of a study that a retriever has won."""
+    folder = tmp_path / "study" / "model"
+    folder.mkdir(parents=True)
+    (folder / "candidate.json").write_text('{"candidate": "nearest_example", "task": "generate"}')
+    found = tunewright(command, folder, *(["--out", "x"] if command == "merge" else []))
+    assert (found.code, found.out) == (2, "")
+    assert "candidate of a study" in found.err
+    assert "name the project" in found.err

@@ -34,6 +34,7 @@ from tunewright.data.propose import Proposal
 from tunewright.data.rows import schema_of
 from tunewright.data.schemas import SCHEMAS
 from tunewright.data.schemas.base import UnusableRowError
+from tunewright.decide.config import GENERATE
 
 _TEXT_CHARACTERS = 200
 _PIECES_SHOWN = 8
@@ -165,7 +166,8 @@ def _show(project: NewProject) -> None:
     if example is not None:
         _show_example(data.row_schema, *example)
     show_notes(project.notes, proposal.doubts)
-    show_next(project.file, ("check", "show", "clean"))
+    runs = proposal.task == GENERATE and project.model is not None
+    show_next(project.file, ("check", "show", "run") if runs else ("check", "show", "clean"))
 
 
 def _show_example(schema: str, number: int, pieces: Sequence[tuple[str, str]]) -> None:

@@ -43,6 +43,7 @@ def run(inputs: str | None, project: Path, wanted: PredictTextOptions, *, top: i
 
         predict_text.run(replace(wanted, model=model))
         return
+    _refuse_alone(model)
     given = _only_of_writers(wanted)
     if given is not None:
         raise ConfigError(
@@ -61,6 +62,18 @@ def _is_model(path: Path) -> bool:
         return path.name == _PROJECT
     held = ("tunewright.json", "candidate.json", _PROJECT)
     return any((path / name).is_file() for name in held) or StudyLayout(path).ledger.is_file()
+
+
+def _refuse_alone(model: Path) -> None:
+    """A finalist that is no tuned model answers with what its study holds, not by itself."""
+    if not (model / "candidate.json").is_file():
+        return
+    raise ConfigError(
+        "this is a candidate of a study, and no tuned model that answers by itself",
+        file=model,
+        fix="name the project in its place, as `tunewright predict --project FOLDER`; there, "
+        "`--candidate NAME` is another one than the winner",
+    )
 
 
 def _writes(model: Path) -> bool:

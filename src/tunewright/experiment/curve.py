@@ -105,7 +105,7 @@ def answer_curve(points: list[CurvePoint], margin: float) -> dict[str, Any]:
             "points": shown,
             "answer": "cannot tell",
             "sentence": "Cannot tell whether more labelled data would help: too few different "
-            "subset sizes could be trained.",
+            "subset sizes were trained (`training.curve.fractions` names them).",
             "predictions": [],
             "laws": [],
         }

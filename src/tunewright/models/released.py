@@ -103,6 +103,13 @@ def read_release(folder: Path) -> Release:
     """
     path = folder / RELEASE_FILE
     if not path.is_file():
+        if (folder / "candidate.json").is_file():
+            raise ModelError(
+                "this candidate of a study is not a tuned model",
+                file=folder,
+                expected="a folder with adapters or weights that a study has trained",
+                fix="name the project and a tuned finalist, as `. --candidate tune`",
+            )
         raise ModelError(
             "this is not a tuned model",
             file=folder,
