@@ -87,6 +87,21 @@ def test_examples_show_inputs_references_and_both_answers() -> None:
     assert struck
 
 
+def test_running_text_is_shown_once_with_how_probable_it_is() -> None:
+    evidence, verdict = copy.deepcopy(built("actions"))
+    evidence["metric"] = "token_probability"
+    evidence["metric_info"]["right_wrong"] = False
+    for case in evidence["details"]["drawn"]:
+        case |= {"winner_score": 0.05, "baseline_score": 0.0025}
+    page = read(render(evidence, verdict))
+    card = page.by_id("examples").all("li", "example")[0]
+    assert "Reference" not in card.text
+    assert "perplexity 20.0" in card.text
+    assert "perplexity 400.0" in card.text
+    assert [e.text for e in card.all("span", "score")] == ["0.25 %", "5.00 %"]
+    assert "characters an answer" not in page.by_id("candidates").text
+
+
 def test_what_cannot_be_read_is_shown_and_counted() -> None:
     study = TextStudy(metric="json_field_f1", unreadable=0.3, items=80, secondary=[])
     evidence, verdict = study.build()

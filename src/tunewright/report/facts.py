@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tunewright.decide.verdict import contenders_of
+from tunewright.evaluate.generation import TOKEN_PROBABILITY
 from tunewright.report.words import capital, percent
 
 TUNED = frozenset({"tune", "tune_and_rag"})
@@ -56,6 +57,11 @@ class Facts:
     def right_wrong(self) -> bool:
         """Whether an item is answered rightly or wrongly, and nothing between."""
         return not self.writes or bool(self.evidence["metric_info"]["right_wrong"])
+
+    @property
+    def running_text(self) -> bool:
+        """Whether rows are held probable or not, and nothing is answered."""
+        return str(self.evidence["metric"]) == TOKEN_PROBABILITY
 
     @property
     def winner(self) -> str:

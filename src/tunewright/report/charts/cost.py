@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tunewright.report.charts import theme
 from tunewright.report.charts.palette import BASELINE, FAINT, INK, OTHER, WINNER
 from tunewright.report.facts import Facts
-from tunewright.report.scales import nice_ticks, padded, spread, thin_out
+from tunewright.report.scales import nice_step, nice_ticks, padded, spread, thin_out
 from tunewright.report.words import capital, interval_of, percent, width_of, wrap
 
 REACH = 0.45
@@ -100,7 +100,8 @@ def _build(
         point["px"] = _share(point["cost"], ends) * frame.width
         for name, end in (("py", "score"), ("top", "high"), ("bottom", "low")):
             point[name] = frame.height * (high - point[end]) / (high - low)
-    ticks = [(value, percent(value, 0)) for value in nice_ticks(low, high, 6)]
+    digits = 0 if nice_step(high - low, 6) >= 0.0099 else 1
+    ticks = [(value, percent(value, digits)) for value in nice_ticks(low, high, 6)]
     marks, labels = theme.rows(points), _labels(points, frame)
     best = max(p["score"] for p in points)
     margin = facts.evidence["decision"]["margin"]

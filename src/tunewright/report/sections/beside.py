@@ -22,14 +22,16 @@ def beside_view(facts: Facts) -> dict[str, Any]:
     heads = [metric["title"] for metric in metrics]
     heads += ["perplexity"] if perplexity else []
     heads += ["cut off at the limit"] if cut_off else []
-    heads += ["characters an answer", "tokens to make it"]
+    heads += [] if facts.running_text else ["characters an answer"]
+    heads += ["tokens to make it"]
     rows = []
     for candidate in shown:
         test = candidate["test"]
         cells = [_metric(test["secondary"].get(metric["name"])) for metric in metrics]
         cells += [_perplexity(test["perplexity"])] if perplexity else []
         cells += [_counted(test["cut_off"], test["items"])] if cut_off else []
-        cells += [_plain(number(test["characters"], 0)), _tokens(candidate["cost"])]
+        cells += [] if facts.running_text else [_plain(number(test["characters"], 0))]
+        cells += [_tokens(candidate["cost"])]
         rows.append(
             {
                 "title": facts.headline(candidate["id"]),

@@ -8,7 +8,7 @@ from tunewright.report.differences import differences, is_same
 from tunewright.report.excerpts import Excerpts
 from tunewright.report.facts import Facts
 from tunewright.report.scales import stacked
-from tunewright.report.words import percent, plural
+from tunewright.report.words import number, percent, plural
 
 _FIRST = 5
 _BEST_OF = 3
@@ -23,6 +23,7 @@ def examples_view(facts: Facts) -> dict[str, Any]:
     cards = _Cards(facts, alone=winner == other)
     return {
         "alone": winner == other,
+        "running_text": facts.running_text,
         "lead": _lead(facts, found, winner, other),
         "winner": facts.title(winner),
         "other": facts.title(other),
@@ -42,6 +43,7 @@ class _Cards:
 
     def __init__(self, facts: Facts, *, alone: bool) -> None:
         self._alone, self._right_wrong = alone, facts.right_wrong
+        self._running_text = facts.running_text
         self._excerpts = Excerpts()
 
     def listing(self, key: str, title: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +61,8 @@ class _Cards:
     def of(self, case: dict[str, Any]) -> dict[str, Any]:
         """One item."""
         references = case.get("references") or [""]
-        sides = ["winner"] if self._alone else ["baseline", "winner"]
+        if self._running_text:
+            return self._probable(case)
         return {
             "input": self._excerpts.of(case.get("text") or ""),
             "references": [self._excerpts.of(text) for text in references[:_BEST_OF]],
@@ -74,8 +77,34 @@ class _Cards:
                         failed=bool(case.get(f"{side}_failed")),
                     ),
                 }
-                for side in sides
+                for side in self._sides()
             ],
+        }
+
+    def _sides(self) -> list[str]:
+        return ["winner"] if self._alone else ["baseline", "winner"]
+
+    def _probable(self, case: dict[str, Any]) -> dict[str, Any]:
+        """A row of running text, which has no answers: how probable each holds it."""
+        answers = []
+        for side in self._sides():
+            score = float(case.get(f"{side}_score") or 0.0)
+            told = f"perplexity {number(1 / score, 1)}" if score else "no probability"
+            card = {"empty": False, "same": True, "stretches": None, "right": False}
+            answers.append(
+                {
+                    "side": side,
+                    **card,
+                    "excerpt": self._excerpts.of(told),
+                    "score": percent(score, 2),
+                    "tone": "other",
+                }
+            )
+        return {
+            "input": self._excerpts.of(case.get("text") or ""),
+            "references": [],
+            "more_references": 0,
+            "answers": answers,
         }
 
     def _answer(

@@ -27,7 +27,7 @@ _TITLES = {
     "nearest_example": "the answer of the nearest example",
     "zero_shot": "the base model as it is",
     "few_shot": "the base model with {} in the prompt",
-    "rag": "the base model with {} in the prompt, the nearest",
+    "rag": "the base model with the nearest {} in the prompt",
 }
 
 
