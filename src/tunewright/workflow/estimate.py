@@ -105,14 +105,17 @@ def training_estimates(
     epochs = max(space.epochs)
     search = training.search
     first = rung_epochs(epochs, 0, search.eta)
-    sweep_runs = len(training.choices("learning_rate"))
-    sweep = sweep_runs * first * rates[0] * epoch if sweep_runs > 1 else 0.0
+    rates_tried = len(training.choices("learning_rate"))
+    sweep_runs = rates_tried if rates_tried > 1 else 0
+    sweep = sweep_runs * first * rates[0] * epoch
     draws = max(1, search.trials) * first * mean * epoch
     halving, halved = 0.0, 0
     for rung in range(1, rungs(search.eta)):
         alive = max(1, math.ceil(search.trials / search.eta**rung))
-        before = (1 - DECAY_SHARE) * rung_epochs(epochs, rung - 1, search.eta)
-        further = rung_epochs(epochs, rung, search.eta) - before
+        judged, reached = (rung_epochs(epochs, r, search.eta) for r in (rung - 1, rung))
+        if judged == reached:
+            continue  # few epochs: the run of the rung before is this one's too
+        further = reached - (1 - DECAY_SHARE) * judged
         halving += (
             _lane_runs(alive * size.holdouts, lanes) / size.holdouts * further * highest * epoch
         )
@@ -123,12 +126,13 @@ def training_estimates(
     whole = size.fit_rows * size.tokens_per_row * epochs * highest
     in_folds = f", each in {size.holdouts} folds" if size.holdouts > 1 else ""
     drawn = format_count(max(1, search.trials), "recipe")
-    swept = format_count(sweep_runs, "learning rate")
+    swept = f"{format_count(sweep_runs, 'learning rate')}, " if sweep_runs else ""
+    trained_on = ", the better trained on" if halved else ""
     curve_runs = len(sizes) * training.curve.seeds - 1  # the search has made one of them
     lines = [
         Estimate(
             step="search",
-            what=f"{swept}, {drawn}, the better trained on{in_folds}",
+            what=f"{swept}{drawn}{trained_on}{in_folds}",
             runs=(sweep_runs + max(1, search.trials) + halved) * size.holdouts,
             seconds=sweep + draws + halving,
         ),
