@@ -57,6 +57,20 @@ def test_a_project_for_every_schema(tunewright: Tunewright, tmp_path: Path, sche
     assert not (tmp_path / "study").exists()
 
 
+def test_answers_that_end_in_numbers_are_scored_by_them(
+    tunewright: Tunewright, tmp_path: Path
+) -> None:
+    rows = [
+        {"question": f"what is {n} + 1?", "answer": f"{n} and 1\n#### {n + 1}"} for n in range(9)
+    ]
+    tunewright("init", write_rows(tmp_path / "train.jsonl", rows), "--out", tmp_path)
+    assert Project.load(tmp_path).config.decision.metric == "numeric_match"
+    rows[4]["answer"] = "#### none"
+    write_rows(tmp_path / "train.jsonl", rows)
+    tunewright("init", tmp_path / "train.jsonl", "--out", tmp_path, "--force")
+    assert Project.load(tmp_path).config.decision.metric == "auto"
+
+
 def test_the_file_is_for_people(tunewright: Tunewright, tmp_path: Path) -> None:
     with (tmp_path / "train.csv").open("w", newline="") as stream:
         writer = csv.writer(stream, delimiter=";")

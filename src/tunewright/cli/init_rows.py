@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.markup import escape
@@ -38,12 +40,19 @@ from tunewright.decide.config import GENERATE
 
 _TEXT_CHARACTERS = 200
 _PIECES_SHOWN = 8
+_NUMBER_AT_THE_END = re.compile(r"####\s*[-+$€£]?\d[\d,.]*\s*$")
 
 
 def write_rows_project(project: NewProject, *, as_json: bool) -> None:
     """Write the project file, and tell how the rows are understood."""
     data = project.proposal.data
     fields = {field.name: field for field in SCHEMAS.get(data.row_schema).fields}
+    numbers = _end_in_numbers(project.proposal)
+    if numbers:
+        project.notes.append(
+            "answers end in '#### ' and a number, so these numbers are compared "
+            "(`decision.metric: numeric_match`)"
+        )
     document = rows_project_text(
         task=project.proposal.task,
         row_schema=data.row_schema,
@@ -57,6 +66,7 @@ def write_rows_project(project: NewProject, *, as_json: bool) -> None:
         pinned=project.pinned,
         model=project.model,
         out=project.file,
+        metric="numeric_match" if numbers else None,
         allow_network=project.allow_network,
     )
     write_text(project.file, document, ELSEWHERE)
@@ -78,6 +88,18 @@ def first_row(proposal: Proposal) -> tuple[int, list[tuple[str, str]]] | None:
         except UnusableRowError:
             continue
     return None
+
+
+def _end_in_numbers(proposal: Proposal) -> bool:
+    """Whether every answer comes to a number, as those of GSM8K do."""
+    if proposal.task != GENERATE:
+        return False
+    schema = schema_of(proposal.data)
+    ends = []
+    for row in proposal.detection.first_rows:
+        with suppress(UnusableRowError):
+            ends.append(_NUMBER_AT_THE_END.search(schema.read(row).answer or "") is not None)
+    return bool(ends) and all(ends)
 
 
 def _group(proposal: Proposal) -> str | None:

@@ -92,6 +92,7 @@ def rows_project_text(
     pinned: dict[str, Any],
     model: str | None,
     out: Path,
+    metric: str | None = None,
     allow_network: bool = False,
 ) -> str:
     """The commented project file of rows that are not texts with labels.
@@ -105,6 +106,7 @@ def rows_project_text(
         group: a column whose equal values may belong together.
         pinned: how the files are read.
         model: the base model.
+        metric: what answers are to be scored by, where the rows say so themselves.
         out: where the project file goes: relative paths start there.
         allow_network: whether the hub may be asked.
     """
@@ -122,6 +124,7 @@ def rows_project_text(
         task=task,
         data="\n".join(data),
         model=f"model: {yaml_value(model)}" if model else "# model: ./my-model",
+        decision=f"decision:\n  metric: {metric}\n\n" if metric else "",
         network=_network_line(allow_network),
     )
 
@@ -247,5 +250,5 @@ data:
 # A local folder or a hub name (with allow_network: true); its tokenizer and chat template count.
 {model}
 
-{network}seed: 0
+{decision}{network}seed: 0
 """
