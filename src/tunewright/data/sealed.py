@@ -40,7 +40,7 @@ def open_test(folder: Path, ledger: Ledger, *, test_hash: str, choices: str) -> 
 
 
 def read_sealed(folder: Path, test_hash: str) -> dict[str, str]:
-    """The targets of a test set that is being sealed, or whose opening is on record.
+    """The targets of a test set whose opening is already on record.
 
     Raises:
         GateError: when the sealed file was changed after it was sealed.

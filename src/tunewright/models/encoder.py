@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tunewright.core.errors import ModelError, TunewrightError
 from tunewright.models import layers
 from tunewright.models.attention import make_repeatable
-from tunewright.models.faults import not_loaded
+from tunewright.models.faults import not_loaded, refuse_broken_numbers
 from tunewright.models.pooling import Pooling, card_length
 from tunewright.models.resolve import ResolvedModel
 
@@ -92,7 +92,7 @@ def load_encoder(
     except Exception as problem:  # whatever a family's own code makes of a folder it cannot read
         raise not_loaded(problem, resolved.path) from problem
     _refuse_missing_weights(info, resolved.path)
-    _refuse_broken_numbers(backbone, resolved.path)
+    refuse_broken_numbers(backbone, resolved.path)
     backbone.eval()
     if attention != "eager" and getattr(backbone, f"_supports_{attention}", False):
         backbone.set_attn_implementation(attention)
@@ -116,19 +116,6 @@ def _refuse_non_encoder(config: Any, path: Path) -> None:
             expected="an encoder such as BERT, RoBERTa, DistilBERT, MPNet or ModernBERT",
             fix="name an encoder under `model:`",
         )
-
-
-def _refuse_broken_numbers(backbone: nn.Module, path: Path) -> None:
-    """What is computed with such weights is no number either, and every score would be chance."""
-    for name, weight in backbone.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise ModelError(
-                "the weights of this model are not all numbers",
-                file=path,
-                found=f"NaN or infinity in {name}",
-                expected="finite weights",
-                fix="download the model again, or export it from a training that did not diverge",
-            )
 
 
 def _refuse_missing_weights(info: dict[str, Any], path: Path) -> None:

@@ -152,3 +152,22 @@ def _said(problem: Exception) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     said = " ".join(lines[:2])[:_FOUND_CHARACTERS]
     return f"{type(problem).__name__}: {said}" if said else type(problem).__name__
+
+
+def refuse_broken_numbers(model: Any, path: Path) -> None:
+    """What is computed with such weights is no number either, and every score would be chance.
+
+    Raises:
+        ModelError: naming the first weight that is not all numbers.
+    """
+    import torch
+
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(
+                "the weights of this model are not all numbers",
+                file=path,
+                found=f"NaN or infinity in {name}",
+                expected="finite weights",
+                fix="download the model again, or export it from a training that did not diverge",
+            )

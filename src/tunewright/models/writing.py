@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tunewright.core.errors import ModelError, TunewrightError
-from tunewright.models.faults import not_loaded
+from tunewright.models.faults import not_loaded, refuse_broken_numbers
 from tunewright.models.safety import writes_text
 
 _CAUSAL = "a causal language model that transformers knows"
@@ -49,9 +49,30 @@ def load_writing_model(
             expected=expected,
             fix="name the folder of a model that writes text, or download this one again",
         )
+    _refuse_other_vocabulary(model, tokenizer, folder)
+    refuse_broken_numbers(model, folder)
     if quantization is not None:
         return model.eval(), tokenizer  # is there already, and its weights cannot be cast
     return model.eval().to(device), tokenizer
+
+
+def _refuse_other_vocabulary(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Tokens without an embedding; added ones are let pass, of which some families have a spare."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    first = min((n for n in _ordinary(tokenizer) if n >= rows), default=None)
+    if first is not None:
+        raise ModelError(
+            "the tokenizer is another model's: it has tokens that this model has no embedding for",
+            file=folder / "tokenizer.json",
+            found=f"token {first:,} ({tokenizer.convert_ids_to_tokens(first)!r})",
+            expected=f"tokens below {rows:,}, the size of the embeddings",
+            fix="put the tokenizer of this model into its folder, or download the model again",
+        )
+
+
+def _ordinary(tokenizer: Any) -> list[int]:
+    added = tokenizer.added_tokens_decoder
+    return [number for number in tokenizer.get_vocab().values() if number not in added]
 
 
 def refuse_quantization(quantization: str, device: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -164,12 +164,8 @@ class Session:
     def decision(self) -> DecisionConfig:
         """How the winner is chosen, with the metric that suits the answers where none is named;
         running text has a metric of its own."""
-        return self.decision_on(self.results["data"])
-
-    def decision_on(self, data: Mapping[str, Any]) -> DecisionConfig:
-        """The same for what the stage `data` has found."""
         config = self.config.decision
-        words = data.get("median_answer_words")
+        words = self.results["data"].get("median_answer_words")
         if self.writes and words is None:
             told = {"metric": TOKEN_PROBABILITY, "metric_settings": {}, "secondary_metrics": []}
             return config.model_copy(update=told)

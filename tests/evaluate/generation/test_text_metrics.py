@@ -507,6 +507,13 @@ def test_a_function_sees_answer_and_reference(tmp_path: Path) -> None:
         ("def score(a, r):\n    return 'x'\n", DataError, ["row 7", "'x'"]),
         ("def score(a):\n    return 1\n", DataError, ["when it was called", "argument"]),
         ("def scores(a, r): ...\n", ConfigError, ["no function 'score'", "'scores'"]),
+        ("import sys\ndef score(a, r): sys.exit(0)\n", DataError, ["SystemExit: 0", "line 2"]),
+        (
+            "class E:\n  def __float__(self): 1 / 0\n  __repr__ = __float__\n"
+            "def score(a, r): return E()\n",
+            DataError,
+            ["returned no score", "a value of the type E"],
+        ),
         ("import no_such_module\n", ConfigError, ["line 1", "no_such_module"]),
         ("def score(:\n", ConfigError, ["SyntaxError", "line 1"]),
         ("raise SystemExit(3)\n", ConfigError, ["SystemExit"]),

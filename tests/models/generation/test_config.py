@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from tunewright.core.errors import ConfigError
 from tunewright.models.generation.config import GenerationConfig
 
 
@@ -20,6 +22,11 @@ from tunewright.models.generation.config import GenerationConfig
         ({"length_penalty": 2.0}, "there is only one"),
         ({"stop": ["a", ""]}, "a stop text is empty"),
         ({"stop": ["a"], "constraint": {"regex": "b+"}}, "a stop text would cut answers"),
+        ({"num_beams": 2, "length_penalty": 1e6}, "less than or equal to 10"),
+        ({"stop": ["\ud800"]}, "half of a character"),
+        ({"constraint": {"choices": ["\ud800"]}}, "half of a character"),
+        ({"constraint": {"choices": list(map(str, range(10_001)))}}, "at most 10,000"),
+        ({"constraint": {"json_schema": {"x-guidance": 7}}}, "holds options"),
         ({"max_new_token": 5}, "did you mean 'max_new_tokens'"),
         ({"max_tokens": 5, "max_new_tokens": 6}, "given twice"),
     ],
@@ -37,3 +44,17 @@ def test_spellings_of_other_frameworks() -> None:
     assert found == same and found.content_hash() == same.content_hash()
     assert GenerationConfig.model_validate(same.model_dump()) == same
     assert GenerationConfig(temperature=0).do_sample is False, "what peers call greedy"
+
+
+def test_a_schema_file_is_read_with_a_mark_of_its_encoding_and_never_waited_for(
+    tmp_path: Path,
+) -> None:
+    config = GenerationConfig(constraint={"json_schema": "own.json"})
+    (tmp_path / "own.json").write_text('{"type": "integer"}', encoding="utf-8-sig")
+    resolved = config.resolved(tmp_path).constraint
+    assert resolved is not None
+    assert resolved.json_schema == {"type": "integer"}
+    (tmp_path / "own.json").unlink()
+    (tmp_path / "own.json").mkdir()
+    with pytest.raises(ConfigError, match="no file that could be read to its end"):
+        config.resolved(tmp_path)

@@ -226,6 +226,26 @@ def test_rows_without_one_answer_are_refused(tmp_path: Path, writer: Path) -> No
         Project.load(path).run(in_process=True)
 
 
+def test_what_cannot_be_scored_or_held_to_is_refused_before_anything_is_trained(
+    tmp_path: Path, writer: Path
+) -> None:
+    path = write_project(tmp_path, writer, decision="{metric: numeric_match}")
+    for name in ("train", "dev"):
+        write_rows(tmp_path / f"{name}.jsonl", [{"question": "a", "answer": "1"}] * 9)
+    with pytest.raises(DataError, match="holds no number") as refused:
+        Project.load(path).run(until="data", in_process=True)
+    assert (refused.value.file, refused.value.row) == ("test.jsonl", 1)
+    path = write_project(tmp_path, writer, decision="{secondary_metrics: [json_field_f1]}")
+    with pytest.raises(DataError, match="no JSON"):
+        Project.load(path).run(until="data", in_process=True)
+    generation = "{max_new_tokens: 4, constraint: {json_schema: gone.json}}"
+    with pytest.raises(ConfigError, match="schema cannot be read"):
+        Project.load(write_project(tmp_path, writer, generation=generation)).run(until="data")
+    function = "{metric: function, metric_settings: {function: 'gone.py:score'}}"
+    with pytest.raises(ConfigError, match="no such file with a metric"):
+        Project.load(write_project(tmp_path, writer, decision=function)).run(until="data")
+
+
 def test_rows_that_are_all_too_long_are_refused(tmp_path: Path, writer: Path) -> None:
     path = write_project(tmp_path, writer, max_length="4")
     with pytest.raises(DataError, match="no row is left to learn from") as refused:

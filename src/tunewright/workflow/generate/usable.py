@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tunewright.data.contents import ContentDataset
-from tunewright.decide.config import AUTO, DecisionConfig, MetricSpec
+from tunewright.data.example import Example
+from tunewright.data.prepare_contents import Asked, PrepareContents
+from tunewright.decide.config import AUTO
 from tunewright.evaluate.generation import TEXT_METRICS
-from tunewright.evaluate.generation.base import text_metric
+from tunewright.evaluate.generation.base import Reference, text_metric
 from tunewright.workflow.config import ProjectConfig
-from tunewright.workflow.generate.answers import references_of
 
 
 def refuse_unusable_files(config: ProjectConfig, folder: Path) -> None:
@@ -25,31 +26,30 @@ def refuse_unusable_files(config: ProjectConfig, folder: Path) -> None:
         text_metric(decision.metric, decision.metric_settings, folder=folder).check([])
 
 
-def refuse_unscorable(
-    decision: DecisionConfig, dataset: ContentDataset, targets: Mapping[str, str], folder: Path
-) -> None:
-    """Hold every reference against the metrics that the project names, while it is being sealed.
-
-    One that cannot be scored would otherwise end the run after the test set was opened.
-
-    Args:
-        decision: with the metric that counts.
-        dataset: as prepared.
-        targets: answers of its test rows, by id.
-        folder: the project's.
-
-    Raises:
-        DataError: naming the row of the first that cannot be scored.
-        ConfigError: for a file of a metric's settings that cannot be used.
+class PrepareScorable(PrepareContents):
+    """The same, with `metrics` (name and settings of each): every reference is held against them
+    while it is read. One that cannot be scored would end the run after the test set was opened.
     """
-    if not dataset.has_answers:
-        return
-    parts = [
-        references_of(dataset.fit, dataset.scored_rows.tolist()),
-        references_of(dataset.test, range(len(dataset.test)), targets),
-    ]
-    counts = MetricSpec(name=decision.metric, settings=decision.metric_settings)
-    for spec in (counts, *(decision.secondary_metrics or ())):
-        metric = text_metric(spec.name, spec.settings, folder=folder)
-        for part in parts:
-            metric.check(list(part.values()))
+
+    def before_sealing(self, payload: dict[str, Any], rows: Sequence[Example]) -> None:
+        """Refuse references that a metric of the project cannot score.
+
+        Raises:
+            DataError: naming the row of the first.
+            ConfigError: for a file of a metric's settings that cannot be used.
+        """
+        references = [_reference(row) for row in rows if isinstance(row, Asked)]
+        for told in payload["metrics"]:
+            if told["name"] in TEXT_METRICS:  # what is found out, or is of running text, is not
+                folder = Path(payload["folder"])
+                text_metric(told["name"], told["settings"], folder=folder).check(references)
+
+
+def _reference(row: Asked) -> Reference:
+    return Reference(
+        texts=(row.content.answer or "",),
+        question=row.content.question,
+        columns=row.columns,
+        file=row.source.file,
+        row=row.source.row,
+    )

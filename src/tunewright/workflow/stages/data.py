@@ -10,13 +10,13 @@ from tunewright.core.hashing import hash_file
 from tunewright.data.config import DataConfig
 from tunewright.data.dataset import EXAMPLES_FILE, REJECTED_FILE, SPLITS_FILE
 from tunewright.data.paths import DataFile, resolve_paths
-from tunewright.data.sealed import SEALED_FILE, read_sealed
+from tunewright.data.sealed import SEALED_FILE
 from tunewright.workflow.session import Session, Stage
 
 _LABELLED = "tunewright.data.prepare:PrepareData"
 _SCORED_BY = ("metric", "metric_settings", "secondary_metrics")
 """Of the decision: every written reference is held against it."""
-_WRITTEN = "tunewright.data.prepare_contents:PrepareContents"
+_WRITTEN = "tunewright.workflow.generate.usable:PrepareScorable"
 
 
 def file_hashes(data: DataConfig, folder: Path, *, allow_network: bool = False) -> dict[str, str]:
@@ -60,7 +60,12 @@ def _inputs(session: Session) -> Any:
 
 
 def _run(session: Session) -> dict[str, Any]:
-    own = {"columns": session.config.metric_columns} if session.writes else {}
+    own: dict[str, Any] = {}
+    if session.writes:
+        decision = session.config.decision
+        counts = {"name": decision.metric, "settings": decision.metric_settings}
+        beside = [spec.model_dump(mode="json") for spec in decision.secondary_metrics or ()]
+        own = {"columns": session.config.metric_columns, "metrics": [counts, *beside]}
     found = session.job(
         _WRITTEN if session.writes else _LABELLED,
         {
@@ -72,19 +77,7 @@ def _run(session: Session) -> dict[str, Any]:
         },
         "reading the data",
     )
-    if session.writes:
-        _refuse_unscorable(session, found)
     return {**found, "made": _made(session)}
-
-
-def _refuse_unscorable(session: Session, found: dict[str, Any]) -> None:
-    from tunewright.data.contents import load_contents
-    from tunewright.workflow.generate.usable import refuse_unscorable
-
-    folder = session.layout.data
-    contents = load_contents(folder, found["content_hash"])
-    targets = read_sealed(folder, found["test_hash"])
-    refuse_unscorable(session.decision_on(found), contents, targets, session.folder)
 
 
 def _made(session: Session) -> dict[str, str]:
