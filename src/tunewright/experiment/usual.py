@@ -17,6 +17,7 @@ SMALL_PARAMETERS = 200_000_000
 _TINY_PARAMETERS = 20_000_000
 """Narrow layers want larger steps."""
 _DEFAULT_BATCH = 16
+_LORA = StrategySpec(name="lora")
 _TRIALS = 4
 
 
@@ -54,7 +55,13 @@ def usual_for(*, random_weights: bool, rows: int, parameters: int) -> Usual:
 
 
 def usual_training(
-    given: TrainingConfig, *, random_weights: bool, rows: int, depth: int, parameters: int
+    given: TrainingConfig,
+    *,
+    random_weights: bool,
+    rows: int,
+    depth: int,
+    parameters: int,
+    quantized: bool = False,
 ) -> TrainingConfig:
     """A person's training configuration with the usual values where nothing is said.
 
@@ -64,10 +71,14 @@ def usual_training(
         rows: a trial of the search learns from.
         depth: blocks of the model.
         parameters: numbers in it.
+        quantized: whether they are kept in 4 or 8 bits, so that none of them can move.
     """
     usual = usual_for(random_weights=random_weights, rows=rows, parameters=parameters)
+    strategies = _strategies(random_weights, depth, parameters)
+    if quantized:
+        strategies = [spec for spec in strategies if not spec.moves_base] or [_LORA]
     wanted: dict[str, Any] = {
-        "strategy": _strategies(random_weights, depth, parameters),
+        "strategy": strategies,
         "learning_rate": usual.learning_rates,
         "per_device_train_batch_size": [_DEFAULT_BATCH],
         "dropout": [None],
@@ -88,7 +99,7 @@ def _strategies(random_weights: bool, depth: int, parameters: int) -> list[Strat
     if random_weights:
         return [full]
     third = max(1, depth // 3)
-    found = [StrategySpec(name="lora")]
+    found = [_LORA]
     if third < depth:
         found.append(StrategySpec(name="lora", settings={"layers": third}))
     return [*found, full] if parameters <= SMALL_PARAMETERS else found

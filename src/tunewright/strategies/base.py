@@ -45,6 +45,8 @@ class Strategy(ABC):
 
     Settings: ClassVar[type[Config]]
     """The strategy's own configuration."""
+    moves_base: ClassVar[bool] = True
+    """Whether weights of the base model move themselves, which those in 4 or 8 bits cannot."""
     learning_rate_factor: ClassVar[float] = 1.0
     """Its best learning rate over that of moving the weights themselves, roughly: where the search
     looks for it."""

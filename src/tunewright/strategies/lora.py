@@ -53,6 +53,7 @@ class Lora(Strategy):
     """
 
     Settings = LoraSettings
+    moves_base = False
     learning_rate_factor = 5.0
     """Low-rank updates want about ten times the rate (Biderman et al. 2024, Schulman et al. 2025);
     the search tries half, once and twice this one."""

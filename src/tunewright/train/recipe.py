@@ -60,6 +60,13 @@ class StrategySpec(Config):
         return build_strategy(self.name, self.settings).supports(depth)
 
     @property
+    def moves_base(self) -> bool:
+        """Whether weights of the base model move themselves."""
+        from tunewright.strategies import STRATEGIES
+
+        return bool(STRATEGIES.get(self.name).moves_base)
+
+    @property
     def label(self) -> str:
         """`top_layers(layers=2)`."""
         inner = ", ".join(f"{key}={value}" for key, value in sorted(self.settings.items()))

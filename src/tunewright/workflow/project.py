@@ -313,6 +313,7 @@ class Project:
             self._refuse_reader()
             self._refuse_other_scores(SCHEMAS.get(schema).holds[0] is Document)
             refuse_unusable_files(self.config, self.folder)
+            self._refuse_moving_bits()
             return
         raise ConfigError(
             f"{schema} rows do not have one answer each that could be written",
@@ -335,6 +336,21 @@ class Project:
             field="decision.metric",
             fix="leave the line out",
         )
+
+    def _refuse_moving_bits(self) -> None:
+        """Weights in 4 or 8 bits can be added to, and not moved."""
+        search = self.config.training.search
+        if self.config.quantization is None or "strategy" not in search.model_fields_set:
+            return
+        for spec in search.strategy:
+            if spec.moves_base:
+                raise ConfigError(
+                    f"a base model in {self.config.quantization} cannot be trained by {spec.label}",
+                    file=self.file,
+                    field="training.search.strategy",
+                    expected="a strategy that leaves the base model as it is: lora",
+                    fix="use `lora`, or leave `quantization` out",
+                )
 
     def _refuse_reader(self) -> None:
         """The default model, or a folder that is here, may be one that only reads."""

@@ -254,6 +254,14 @@ def test_rows_that_are_all_too_long_are_refused(tmp_path: Path, writer: Path) ->
     assert "55 rows too long and left out" in str(refused.value)
 
 
+def test_weights_in_four_bits_cannot_be_moved(tmp_path: Path, writer: Path) -> None:
+    path = write_project(
+        tmp_path, writer, quantization="4bit", training="{search: {strategy: [lora, full]}}"
+    )  # noqa: E501
+    with pytest.raises(ConfigError, match="in 4bit cannot be trained by full"):
+        Project.load(path).run(in_process=True)
+
+
 def test_a_model_that_only_reads_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     path = write_project(tmp_path, tiny_model)
     with pytest.raises(TunewrightError, match="reads texts and does not write any"):

@@ -25,6 +25,7 @@ def usual_of(session: Session) -> TrainingConfig:
         rows=smallest_training(session),
         depth=depth,
         parameters=parameters,
+        quantized=session.config.quantization is not None,
     )
 
 
