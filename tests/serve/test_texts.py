@@ -131,7 +131,12 @@ def test_constraints_from_files(tmp_path: Path) -> None:
     other = tmp_path / "b.regex"
     other.write_text("[0-9]+\n")
     assert read_constraint(other).regex == "[0-9]+"
-    for text, words in (("{", "is no JSON"), ('{"type": 3}', "cannot be used"), ("[]", "at least")):
+    for text, words in (
+        ("{", "is no JSON"),
+        ('{"type": 3}', "cannot be used"),
+        ("[]", "at least"),
+        ('"a.json"', "neither a schema nor choices"),
+    ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=words) as found:
             read_constraint(path)

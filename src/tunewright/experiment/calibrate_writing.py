@@ -138,6 +138,12 @@ def _tell_outcomes(context: Context, workspace: WritingWorkspace) -> None:
             context.emit(Notice(text=text, level="warning"))
 
 
+_TOO_LONG = (
+    "raise `max_length`, say `rendering: {on_too_long: trim_prompt}`, or leave `tune` out of "
+    "`candidates`"
+)
+
+
 def _refuse_nothing_left(workspace: WritingWorkspace) -> None:
     """Where too few rows are left to train by, the person is told before anything is tried.
 
@@ -160,8 +166,9 @@ def _refuse_nothing_left(workspace: WritingWorkspace) -> None:
                 found=f"of train and dev, {', '.join(became)}; a row may have "
                 f"{format_count(workspace.max_length, 'token')}",
                 expected="rows with an answer that fit into the model",
-                fix="raise `max_length`, say `rendering: {on_too_long: trim_prompt}`, or leave "
-                "`tune` out of `candidates`",
+                fix=_TOO_LONG
+                if rows.outcomes.get("dropped")
+                else "`tunewright show` tells of a row why; correct the rows or the template",
             )
 
 

@@ -307,6 +307,14 @@ def read_constraint(path: Path) -> ConstraintConfig:
             raise ConfigError(
                 "this constraint is no JSON", file=path, field="--constraint", found=str(problem)
             ) from problem
+        if not isinstance(held, list | dict):
+            raise ConfigError(
+                "this constraint is neither a schema nor choices",
+                file=path,
+                field="--constraint",
+                found=text[:100],
+                expected="a JSON object, or a JSON list of texts",
+            )
         values = {"choices" if isinstance(held, list) else "json_schema": held}
     try:
         return validate(ConstraintConfig, YamlDocument(values, {}, None))
