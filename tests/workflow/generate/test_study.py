@@ -255,9 +255,7 @@ def test_rows_that_are_all_too_long_are_refused(tmp_path: Path, writer: Path) ->
 
 
 def test_weights_in_four_bits_cannot_be_moved(tmp_path: Path, writer: Path) -> None:
-    path = write_project(
-        tmp_path, writer, quantization="4bit", training="{search: {strategy: [lora, full]}}"
-    )  # noqa: E501
+    path = write_project(tmp_path, writer, quantization="4bit")  # its strategy is `full`
     with pytest.raises(ConfigError, match="in 4bit cannot be trained by full"):
         Project.load(path).run(in_process=True)
 
