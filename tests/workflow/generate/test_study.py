@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 from tests.workflow.generate.helpers import make_study_model, write_project, write_rows
 from tests.workflow.helpers import Watch, numbers
@@ -114,6 +116,30 @@ def test_the_verdict_stands_on_every_candidate(finished: Path) -> None:
     assert lock["project"]["decision"]["metric"] == "exact_match", "the default, for short answers"
     assert (finished.parent / "study" / "report.html").stat().st_size > 10_000
     assert not list((finished.parent / "study").glob("candidates/.*")), "drafts are left behind"
+    (cut,) = (line for line in verdict.warnings if "did not end within 4 tokens" in line)
+    assert " of 20 by the base model as it is; " in cut, "one line for all candidates"
+
+
+@pytest.mark.parametrize("strategy", ["lora", "full"])
+def test_an_end_that_the_base_never_learned_is_told_before_training(
+    writer: Path, tmp_path: Path, strategy: str
+) -> None:
+    model = shutil.copytree(writer, tmp_path / "model")
+    tensors = load_file(model / "model.safetensors")
+    tokenizer = json.loads((model / "tokenizer_config.json").read_text())
+    vocabulary = json.loads((model / "tokenizer.json").read_text())["model"]["vocab"]
+    end = vocabulary[tokenizer["eos_token"]]
+    for name, values in tensors.items():
+        if values.shape[0] == len(vocabulary):  # embeddings and head
+            others = torch.tensor([n for n in range(len(vocabulary)) if n != end][-6:])
+            values[others] = values[end].clone()
+    save_file(tensors, model / "model.safetensors", {"format": "pt"})
+    path = write_project(tmp_path, model)
+    path.write_text(path.read_text().replace("[full]", f"[{strategy}]"))
+    result, _ = run(path, until="calibrate")
+    told = [text for text in result.warnings if "has never learned" in text]
+    assert len(told) == (1 if strategy == "lora" else 0)
+    assert all("train with `full`" in text for text in told)
 
 
 def test_a_second_run_does_nothing_and_status_says_so(finished: Path) -> None:

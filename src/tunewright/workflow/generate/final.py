@@ -11,7 +11,6 @@ import numpy as np
 
 from tunewright.core.files import write_json, writing
 from tunewright.core.hashing import hash_folder
-from tunewright.core.units import format_count
 from tunewright.data.dataset import FIT, TEST
 from tunewright.train.recipe import Recipe, Trial
 from tunewright.workflow.generate.answers import as_answers, read_answers, to_ledger
@@ -79,13 +78,16 @@ def _warn_of_cuts(session: Session, records: Sequence[dict[str, Any]]) -> None:
     """Answers that do not end are seldom right, and there is something to be done about them."""
     rows = len(session.contents.test)
     most = session.config.generation.max_new_tokens
-    for record in records:
-        cut_off = record["cut_off"] or 0
-        if cut_off > _MANY_CUT * rows:
-            session.warnings.append(
-                f"{cut_off:,} of {format_count(rows, 'answer')} by {record['title']} did not end "
-                f"within {most:,} tokens (`generation.max_new_tokens`) and were cut off"
-            )
+    told = [
+        f"{record['cut_off']:,} of {rows:,} by {record['title']}"
+        for record in records
+        if (record["cut_off"] or 0) > _MANY_CUT * rows
+    ]
+    if told:
+        session.warnings.append(
+            f"answers that did not end within {most:,} tokens (`generation.max_new_tokens`) were "
+            f"cut off: {'; '.join(told)}"
+        )
 
 
 # -- what is not trained --------------------------------------------------------------------------
