@@ -129,7 +129,7 @@ def test_an_end_that_the_base_never_learned_is_told_before_training(
     tokenizer = json.loads((model / "tokenizer_config.json").read_text())
     vocabulary = json.loads((model / "tokenizer.json").read_text())["model"]["vocab"]
     end = vocabulary[tokenizer["eos_token"]]
-    for name, values in tensors.items():
+    for values in tensors.values():
         if values.shape[0] == len(vocabulary):  # embeddings and head
             others = torch.tensor([n for n in range(len(vocabulary)) if n != end][-6:])
             values[others] = values[end].clone()
