@@ -62,7 +62,7 @@ class FreshModelConfig(Config):
     architecture: Architecture = "llama"
     """`llama`, `qwen3` or `gpt2` (a decoder), `t5` or `bart` (an encoder and a decoder)."""
     size: Literal["tiny", "small", "medium", "large"] = "small"
-    """`tiny`, `small`, `medium` or `large`: about half a million, 4, 30 and 100 million parameters."""
+    """`tiny`, `small`, `medium` or `large`: about 0.5, 4, 30 and 100 million parameters."""
     num_hidden_layers: int | None = Field(default=None, ge=1, le=200)
     """Blocks; of an encoder and a decoder, of each."""
     hidden_size: int | None = Field(default=None, ge=8, le=32_768)
