@@ -68,7 +68,9 @@ def main() -> None:
             runs[name] = run(folder, model)
         # After each model, so that one that is interrupted leaves the others.
         named = f"scan-{args.only}" if args.only else "scan"
-        write_result(named, {"command": " ".join(sys.argv[1:]), "target": TARGET, "runs": runs})
+        write_result(
+            named, {"threads": args.threads, "rows": args.rows, "target": TARGET, "runs": runs}
+        )
 
 
 def prepare(
