@@ -50,7 +50,11 @@ def main() -> None:
     named = {} if args.model is None else {args.model.name: load(args.model)}
     models = {**named, **random_llama(args.quick)}
     found = {name: measured(model, args) for name, model in models.items()}
-    result = {"command": " ".join(sys.argv[1:]), "settings": settings(args), "models": found}
+    result = {
+        "command": " ".join(a for a in sys.argv[1:] if "/" not in a),
+        "settings": settings(args),
+        "models": found,
+    }
     if args.quick:
         print(result)
     else:
