@@ -237,7 +237,7 @@ def test_each_speaker_hears_its_own_answers(speakers: list[Speaker], tmp_path: P
 def test_ctrl_c_stops_the_answer_and_not_the_chat(speakers: list[Speaker]) -> None:
     whole = Script(["my card"])
     talk(speakers[1:], whole)
-    screen = Script(["my card", "help"], stop_after=2)
+    screen = Script(["my card", "help"], stop_after=1)
     talk(speakers[1:], screen)
     assert len(screen.answers) == 2
     assert whole.answers[0].startswith(screen.answers[0])

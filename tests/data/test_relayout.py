@@ -73,7 +73,7 @@ def test_every_row_comes_back(data: st.DataObject, name: str) -> None:
 
 
 def test_the_test_above_has_seen_rows() -> None:
-    assert not HELD or HELD[True] > 150
+    assert not HELD or HELD[True] > 60  # of 500 that are drawn anew each time
 
 
 TWO_TEXTS = {

@@ -72,7 +72,7 @@ def test_finalists_that_cost_something_else_are_judged_anew(
 ) -> None:
     """Where the earlier costs are not known any more, evidence follows the new ones."""
     shutil.rmtree(study(finished_project) / "candidates")
-    monkeypatch.setattr("tunewright.workflow.stages.final._keep_costs", lambda *_: None)
+    monkeypatch.setattr("tunewright.workflow.stages.final.keep_costs", lambda *_: None)
     _, watch = run(finished_project)
     assert watch.done == ["final", "evidence", "verdict", "report"]
     assert Project.load(finished_project).verify(in_process=True) == []

@@ -59,6 +59,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
     "json_field_f1": ({}, '{"a": 1}', '{"b": 2}', "{'a': 1}"),
     "numeric_match": ({}, "it is 12", "it is 13", "it is many"),
     "function": ({"function": "my_metrics.py:score"}, "yes", "no", None),
+    "token_probability": ({}, "1.0", "0.0", "likely"),
 }
 """Name to settings, a right answer, a wrong one (empty where there is none), an unreadable one."""
 
