@@ -56,7 +56,7 @@ def test_every_text_of_every_kind_is_reached_and_nothing_else() -> None:
     assert map_texts(CONTENTS[8], lambda t, r: "").question == "hi ho", "no token becomes empty"
 
 
-@given(st.text(max_size=30), st.data())
+@given(st.text(st.characters(exclude_characters="\1\2\3"), max_size=30), st.data())
 def test_a_span_keeps_its_characters_when_others_go(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
@@ -67,7 +67,7 @@ def test_a_span_keeps_its_characters_when_others_go(text: str, data: st.DataObje
         return
     assert moved is not None
     found = text[moved[0].start : moved[0].end]
-    assert found == text[start:end] or text.count(text[start:end]) > 1 or "\u0001" in text
+    assert found == text[start:end] or text.count(text[start:end]) > 1
 
 
 JSON = st.recursive(
